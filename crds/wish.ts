@@ -1,0 +1,163 @@
+import { z } from "zod";
+
+import { monitorLayer } from "./monitor.ts";
+import { handle, slug, tag, tagValue } from "./names.ts";
+
+/** What a wish means where it says nothing. */
+export const WISH_DEFAULTS = {
+  tags: [] as readonly string[],
+  notify: [] as readonly string[],
+  drift: "correct",
+  deletion: "delete",
+  paused: false,
+} as const;
+
+const agentValue = z.union([
+  z.boolean(),
+  z.number(),
+  z.string().max(1_000),
+  z.array(z.union([z.string().max(1_000), z.number()])).max(200),
+]);
+
+const fields = {
+  pack: slug.meta({
+    description: "What the service is. Without it: the pack with the service's name, else `generic`.",
+    examples: ["ray", "consul", "generic"],
+  }),
+  env: tagValue.meta({ description: "Environment; becomes the tag `env`.", examples: ["production"] }),
+  team: tagValue.meta({
+    description: "Team that owns the service; becomes the tag `team`.",
+    examples: ["ml-platform"],
+  }),
+  tags: z
+    .array(tag)
+    .max(50)
+    .meta({
+      description:
+        "More tags on everything of this service. Joined with inherited ones; the same key replaces the inherited value.",
+      examples: [["cost-center:42"]],
+      default: WISH_DEFAULTS.tags,
+    }),
+  endpoint: z
+    .strictObject({
+      port: z.number().int().min(1).max(65_535).meta({
+        description:
+          "Port of the metrics endpoint. Without it: the pack's, else the one the service registered.",
+      }),
+      path: z
+        .string()
+        .max(500)
+        .regex(/^\/[^\s\\#]*$/, { error: "must begin with / and hold no blanks, backslashes or #" })
+        .meta({ description: "Path, with a query string if need be.", examples: ["/metrics"] }),
+      scheme: z.enum(["http", "https"]).meta({ description: "http or https." }),
+    })
+    .partial()
+    .meta({
+      description:
+        "Where the service exposes its metrics. The host is always the service instance's own address.",
+    }),
+  agent: z.record(z.string(), agentValue).meta({
+    description:
+      "Options of the Agent's check. The pack says which there are: `dd-observe explain agent --pack ray`.",
+  }),
+  monitors: z.record(slug, z.union([z.boolean(), monitorLayer])).meta({
+    description:
+      "By name: tune one of the pack's monitors, switch it off (false) or on (true), or define one of your own (type and query).",
+  }),
+  notify: z
+    .array(handle)
+    .max(20)
+    .meta({
+      description: "Who is notified by the service's monitors.",
+      examples: [["@slack-ml"]],
+      default: WISH_DEFAULTS.notify,
+    }),
+  drift: z.enum(["correct", "report"]).meta({
+    description: "What happens when a person changes one of the objects by hand: set right, or only shown.",
+    default: WISH_DEFAULTS.drift,
+  }),
+  deletion: z.enum(["delete", "retain"]).meta({
+    description: "What happens to the objects when the wish goes: deleted after the grace period, or left.",
+    default: WISH_DEFAULTS.deletion,
+  }),
+  paused: z.boolean().meta({
+    description: "True: nothing of this service is written or deleted until it is false again.",
+    default: WISH_DEFAULTS.paused,
+  }),
+};
+
+/** A wish as far as one layer states it: a document, a set of tags, or `_defaults`. */
+export const wishLayer = z.strictObject(fields).partial();
+export type WishLayer = z.infer<typeof wishLayer>;
+
+/** What every service inherits. A pack or an endpoint is never common to all. */
+export const defaultsLayer = wishLayer.omit({ pack: true, endpoint: true });
+
+/** All fields, with the defaults filled in. `pack`, `env`, `team` and `endpoint` have none. */
+export interface WishFields {
+  readonly pack?: string | undefined;
+  readonly env?: string | undefined;
+  readonly team?: string | undefined;
+  readonly tags: readonly string[];
+  readonly endpoint: NonNullable<WishLayer["endpoint"]>;
+  readonly agent: NonNullable<WishLayer["agent"]>;
+  readonly monitors: NonNullable<WishLayer["monitors"]>;
+  readonly notify: readonly string[];
+  readonly drift: NonNullable<WishLayer["drift"]>;
+  readonly deletion: NonNullable<WishLayer["deletion"]>;
+  readonly paused: boolean;
+}
+
+/**
+ * Joins layers, the later ones winning field by field. Objects are joined key by key,
+ * tags by their key; other lists are replaced.
+ */
+export function mergeLayers(...layers: readonly WishLayer[]): WishLayer {
+  let merged: WishLayer = {};
+  for (const layer of layers) merged = mergeTwo(merged, layer);
+  return merged;
+}
+
+function mergeTwo(under: WishLayer, over: WishLayer): WishLayer {
+  const merged = mergeRecords(under, over) as WishLayer;
+  if (under.tags !== undefined && over.tags !== undefined) merged.tags = mergeTags(under.tags, over.tags);
+  return merged;
+}
+
+function mergeRecords(under: object, over: object): object {
+  const merged: Record<string, unknown> = { ...under };
+  for (const [name, value] of Object.entries(over)) {
+    const below = merged[name];
+    merged[name] = isRecord(below) && isRecord(value) ? mergeRecords(below, value) : value;
+  }
+  return merged;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Every tag of `over`, and those of `under` whose key `over` doesn't name. Sorted. */
+export function mergeTags(under: readonly string[], over: readonly string[]): string[] {
+  const taken = new Set(over.map(tagKey));
+  return [...new Set([...under.filter((text) => !taken.has(tagKey(text))), ...over])].sort();
+}
+
+function tagKey(text: string): string {
+  const colon = text.indexOf(":");
+  return colon === -1 ? text : text.slice(0, colon);
+}
+
+export function withDefaults(layer: WishLayer): WishFields {
+  return {
+    ...layer,
+    tags: layer.tags ?? WISH_DEFAULTS.tags,
+    endpoint: layer.endpoint ?? {},
+    agent: layer.agent ?? {},
+    monitors: layer.monitors ?? {},
+    notify: layer.notify ?? WISH_DEFAULTS.notify,
+    drift: layer.drift ?? WISH_DEFAULTS.drift,
+    deletion: layer.deletion ?? WISH_DEFAULTS.deletion,
+    paused: layer.paused ?? WISH_DEFAULTS.paused,
+  };
+}
