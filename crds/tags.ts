@@ -28,6 +28,9 @@ const TAG_FIELDS: Readonly<
   paused: { path: ["paused"], read: yesOrNo },
 };
 
+/** Fields that may differ between a service's instances, as with ports that Nomad chooses. Over the union of their tags they say nothing. */
+const PER_INSTANCE = new Set(["port", "path", "scheme"]);
+
 export const TAG_FIELD_NAMES: readonly string[] = Object.keys(TAG_FIELDS);
 
 /**
@@ -42,10 +45,17 @@ export function readTags(owner: string, tags: readonly string[], name = "dd-obse
   const prefix = `${name}.`;
   const problems: Problem[] = [];
   const values = new Map<string, string>();
+  const varying = new Set<string>();
   for (const tag of [...tags].sort()) {
     if (!tag.startsWith(prefix)) continue;
     const equals = tag.indexOf("=");
     const field = tag.slice(prefix.length, equals === -1 ? undefined : equals);
+    if (varying.has(field)) continue;
+    if (PER_INSTANCE.has(field) && values.has(field)) {
+      varying.add(field);
+      values.delete(field);
+      continue;
+    }
     const problem = wrong(owner, tag, field, equals, values, name);
     if (problem === undefined) values.set(field, tag.slice(equals + 1));
     else problems.push(problem);

@@ -20,7 +20,10 @@ export interface DesiredObject<Body> {
 
 export interface Desired<Body> {
   readonly objects: ReadonlyMap<string, DesiredObject<Body>>;
-  /** Owners whose wish is not known at the moment (broken, forbidden, conflicting), and why. Nothing of theirs is deleted. */
+  /**
+   * Owners, or single keys, whose wish is not known at the moment (broken, forbidden, conflicting), and why.
+   * Nothing of theirs is deleted. An owner is a slug and a key holds a slash, so that they never clash.
+   */
   readonly held: ReadonlyMap<string, string>;
   /** Owners who asked for a pause. Nothing of theirs is written or deleted. */
   readonly paused: ReadonlySet<string>;
@@ -101,7 +104,7 @@ export function diff<Body>(desired: Desired<Body>, observed: readonly ObservedOb
 
   for (const orphan of orphans.values()) {
     const action: Action<Body> = { type: "delete", observed: orphan };
-    const heldBecause = desired.held.get(orphan.owner);
+    const heldBecause = desired.held.get(orphan.owner) ?? desired.held.get(orphan.key);
     if (heldBecause === undefined) actions.push(action);
     else withheld.push({ action, reason: "Held", message: heldBecause });
   }

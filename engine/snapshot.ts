@@ -1,0 +1,107 @@
+import type { Pack } from "../crds/pack.ts";
+import type { Policy } from "../crds/policy.ts";
+import { readDefaults, resolve, type DocumentText, type Ground, type Resolution } from "../crds/resolve.ts";
+import type { ClusterState, NodeState, RawInstance } from "./sources.ts";
+
+/** Everything that the cluster-wide controllers compile from. Complete, or it doesn't exist. */
+export interface Snapshot {
+  /** By service. What didn't change keeps its identity from one snapshot to the next. */
+  readonly services: ReadonlyMap<string, Resolution>;
+  /** Services that a person paused by command. */
+  readonly paused: ReadonlySet<string>;
+}
+
+/** What one machine's controllers compile from. */
+export interface NodeSnapshot extends Snapshot {
+  readonly node: { readonly name: string; readonly address: string };
+  readonly instances: ReadonlyMap<string, readonly RawInstance[]>;
+}
+
+export interface ResolverOptions {
+  readonly packs: ReadonlyMap<string, Pack>;
+  readonly policy: Policy;
+  readonly tagName: string;
+}
+
+interface Remembered {
+  readonly tags: readonly string[];
+  readonly document: DocumentText | undefined;
+  readonly ground: Ground;
+  readonly resolution: Resolution | undefined;
+}
+
+const NO_TAGS: readonly string[] = [];
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * Turns what the sources read into snapshots. Remembers every service's resolution, so that one
+ * changed document costs one resolution, whatever the number of services.
+ */
+export class Resolver {
+  readonly #options: ResolverOptions;
+  #ground: Ground | undefined;
+  #defaultsText: string | undefined;
+  #remembered = new Map<string, Remembered>();
+  readonly #tagsOf = new WeakMap<readonly RawInstance[], readonly string[]>();
+
+  constructor(options: ResolverOptions) {
+    this.#options = options;
+  }
+
+  ofCluster(state: ClusterState, paused: ReadonlySet<string> = NONE): Snapshot {
+    return { services: this.#resolveAll(state.catalog, state.documents, true), paused };
+  }
+
+  /** A node looks only at the services that it runs, whatever documents it can read. */
+  ofNode(state: NodeState, paused: ReadonlySet<string> = NONE): NodeSnapshot {
+    const tags = new Map<string, readonly string[]>();
+    for (const [service, instances] of state.instances) tags.set(service, this.#union(instances));
+    const services = this.#resolveAll(tags, state.documents, false);
+    return { services, paused, node: state.node, instances: state.instances };
+  }
+
+  #resolveAll(
+    catalog: ReadonlyMap<string, readonly string[]>,
+    documents: ReadonlyMap<string, DocumentText>,
+    alsoWithoutInstance: boolean,
+  ): ReadonlyMap<string, Resolution> {
+    const ground = this.#groundFor(documents.get("_defaults"));
+    const remembered = new Map<string, Remembered>();
+    const services = new Map<string, Resolution>();
+    const visit = (service: string, tags: readonly string[], document: DocumentText | undefined): void => {
+      const before = this.#remembered.get(service);
+      const same = before?.tags === tags && before.document === document && before.ground === ground;
+      const now = same ? before : { tags, document, ground, resolution: resolve(service, tags, document, ground) };
+      remembered.set(service, now);
+      if (now.resolution !== undefined) services.set(service, now.resolution);
+    };
+
+    for (const [service, tags] of catalog) visit(service, tags, documents.get(service));
+    if (alsoWithoutInstance) {
+      for (const [name, document] of documents) {
+        if (!name.startsWith("_") && !catalog.has(name)) visit(name, NO_TAGS, document);
+      }
+    }
+    this.#remembered = remembered;
+    return services;
+  }
+
+  #groundFor(defaults: DocumentText | undefined): Ground {
+    if (this.#ground === undefined || this.#defaultsText !== defaults?.text) {
+      this.#ground = { ...this.#options, defaults: readDefaults(defaults) };
+      this.#defaultsText = defaults?.text;
+    }
+    return this.#ground;
+  }
+
+  #union(instances: readonly RawInstance[]): readonly string[] {
+    const only = instances.length === 1 ? instances[0]!.tags : undefined;
+    if (only !== undefined) return only;
+    let union = this.#tagsOf.get(instances);
+    if (union === undefined) {
+      union = [...new Set(instances.flatMap((instance) => instance.tags))].sort();
+      this.#tagsOf.set(instances, union);
+    }
+    return union;
+  }
+}
