@@ -1,0 +1,31 @@
+import type { Wish } from "../crds/resolve.ts";
+
+/**
+ * The tags that set a service's data apart: the Agent's file puts them on every metric,
+ * and the monitors ask for them. The cluster keeps two clusters of one Datadog organisation apart.
+ */
+export function scopeTags({ service, env }: Wish, clusterId: string): readonly string[] {
+  return [`service:${service}`, ...(env === undefined ? [] : [`env:${env}`]), `cluster:${clusterId}`];
+}
+
+/** All tags of a service's data and objects. Sorted and unique. */
+export function allTags(wish: Wish, clusterId: string): readonly string[] {
+  const team = wish.team === undefined ? [] : [`team:${wish.team}`];
+  return [...new Set([...scopeTags(wish, clusterId), ...team, ...wish.tags])].sort();
+}
+
+/** Variables that every template of a pack may use. */
+export function serviceVariables(wish: Wish, clusterId: string): Readonly<Record<string, unknown>> {
+  const scope = scopeTags(wish, clusterId);
+  return {
+    service: wish.service,
+    // Part of a metric's name: letters, digits and underscores only.
+    serviceName: wish.service.replaceAll(/\W/g, "_"),
+    env: wish.env,
+    team: wish.team,
+    cluster: clusterId,
+    tags: allTags(wish, clusterId),
+    scope: scope.join(","),
+    scopeTags: scope.map((tag) => `"${tag}"`).join(","),
+  };
+}
