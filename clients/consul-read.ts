@@ -1,0 +1,130 @@
+import fetch, { type Response } from "node-fetch";
+
+import { answerError, networkError, type Attempt, type ConsulConnection } from "./consul-connection.ts";
+import { ApiError, toError } from "./errors.ts";
+
+export interface BlockingRequest {
+  /** Below `/v1`, encoded: `/catalog/services`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>> | undefined;
+  /** Index of the last answer, or 0 to be answered at once. */
+  readonly index: number;
+  /** At most 600 000; 60 000 is sensible, since an aborted read keeps its connection at the server until then. */
+  readonly waitMs: number;
+  readonly consistent?: boolean | undefined;
+  /** For the error message: `watch the services`. */
+  readonly tried: string;
+  /** The ACL right that it needs. */
+  readonly right: string;
+}
+
+export interface BlockingAnswer {
+  /** 404 is the answer to a key or a prefix without keys. */
+  readonly status: 200 | 404;
+  /** At least 1. */
+  readonly index: number;
+  readonly knownLeader: boolean;
+  /** Consul says that it left something out. Known from 1.11 on, and only with a token. */
+  readonly filteredByAcls: boolean;
+  readonly bytes: number;
+  /** The parsed JSON; undefined for a 404. */
+  body(): unknown;
+}
+
+/**
+ * Makes one read that waits until something is newer than `index`.
+ *
+ * @throws {ApiError} for every status but 200 and 404, an answer that ends early or is not
+ *   JSON, no answer in time. Errors of the catalog carry an index as well: the status counts.
+ * @throws the signal's reason if it aborts.
+ */
+export type BlockingReader = (request: BlockingRequest, signal: AbortSignal) => Promise<BlockingAnswer>;
+
+/** Of the 16 connections that a process may have, one-shot calls take two. */
+const MAX_SOCKETS = 14;
+/** Consul answers up to a sixteenth of the wait late; without a leader it takes 7.4 s to say so. */
+const MARGIN_MS = 10_000;
+
+/** Opens blocking reads on one Consul. */
+export function readBlocking(connection: ConsulConnection): BlockingReader {
+  const agent = connection.agent(MAX_SOCKETS);
+
+  async function request(wanted: BlockingRequest, signal: AbortSignal): Promise<Response> {
+    const token = await connection.token();
+    return await fetch(urlOf(connection, wanted), {
+      agent,
+      signal,
+      compress: !connection.isLoopback,
+      redirect: "error",
+      headers: {
+        // Packing costs more than it saves where no network is between.
+        "accept-encoding": connection.isLoopback ? "identity" : "gzip",
+        ...(token === undefined ? {} : { "x-consul-token": token }),
+      },
+    });
+  }
+
+  return async function read(wanted, signal) {
+    const attempt: Attempt = { tried: wanted.tried, right: wanted.right, writes: false };
+    const deadline = AbortSignal.timeout(wanted.waitMs + wanted.waitMs / 16 + MARGIN_MS);
+    const ends = [signal, deadline, ...(connection.signal === undefined ? [] : [connection.signal])];
+    const either = AbortSignal.any(ends);
+    let response: Response;
+    let text: string;
+    try {
+      response = await request(wanted, either);
+      text = await response.text();
+      if (response.status === 403 && (await connection.renewToken())) {
+        response = await request(wanted, either);
+        text = await response.text();
+      }
+    } catch (error) {
+      if (signal.aborted) throw toError(signal.reason);
+      if (deadline.aborted) throw networkError(attempt, new Error("no answer in time"));
+      throw networkError(attempt, error);
+    }
+    return answerFrom(attempt, response, text);
+  };
+}
+
+function urlOf(connection: ConsulConnection, wanted: BlockingRequest): string {
+  const query = new URLSearchParams({ ...connection.query, ...wanted.query });
+  if (wanted.consistent === true) query.set("consistent", "");
+  if (wanted.index > 0) {
+    query.set("index", String(wanted.index));
+    query.set("wait", `${wanted.waitMs}ms`);
+  }
+  return `${connection.baseUrl}/v1${wanted.path}?${query.toString()}`;
+}
+
+function answerFrom(attempt: Attempt, response: Response, text: string): BlockingAnswer {
+  const { status, headers } = response;
+  if (status !== 200 && status !== 404) {
+    throw answerError(attempt, status, text, { "retry-after": headers.get("retry-after") ?? undefined });
+  }
+  const index = Number(headers.get("x-consul-index"));
+  if (!Number.isSafeInteger(index) || index < 0 || !headers.has("x-consul-index")) {
+    throw new ApiError(attempt.tried, "the answer has no X-Consul-Index", {
+      failure: "unavailable",
+      status,
+      hint: "A proxy before Consul may drop its headers, or the address is not Consul's.",
+    });
+  }
+  return {
+    status,
+    // Consul asks clients to take an index of 0 for 1, since 0 would not block.
+    index: Math.max(index, 1),
+    knownLeader: headers.get("x-consul-knownleader") === "true",
+    filteredByAcls: headers.get("x-consul-results-filtered-by-acls") === "true",
+    bytes: text.length,
+    body: () => (status === 404 ? undefined : parse(attempt, text)),
+  };
+}
+
+function parse(attempt: Attempt, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw networkError(attempt, new Error("the answer is not JSON", { cause: error }));
+  }
+}
