@@ -80,21 +80,22 @@ export interface Plan<Body> {
  * An object whose owner is held is never deleted: a broken wish means we don't know
  * what its owner wants, not that it wants nothing.
  *
- * @param observed Keys are unique; a target reports further objects with the same mark as problems.
+ * @param observed By key. A target reports further objects with the same mark as problems.
  */
-export function diff<Body>(desired: Desired<Body>, observed: readonly ObservedObject<Body>[]): Plan<Body> {
-  const orphans = new Map(observed.map((object) => [object.key, object]));
+export function diff<Body>(
+  desired: Desired<Body>,
+  observed: ReadonlyMap<string, ObservedObject<Body>>,
+): Plan<Body> {
   const actions: Action<Body>[] = [];
   const withheld: Withheld<Body>[] = [];
   let unchanged = 0;
 
   for (const want of desired.objects.values()) {
-    const have = orphans.get(want.key);
+    const have = observed.get(want.key);
     if (have === undefined) {
       actions.push({ type: "create", desired: want });
       continue;
     }
-    orphans.delete(want.key);
     if (isSame(want.body, have.body)) unchanged++;
     else {
       const drifted = have.applied !== undefined && have.applied === hashOf(want.body);
@@ -102,7 +103,8 @@ export function diff<Body>(desired: Desired<Body>, observed: readonly ObservedOb
     }
   }
 
-  for (const orphan of orphans.values()) {
+  for (const orphan of observed.values()) {
+    if (desired.objects.has(orphan.key)) continue;
     const action: Action<Body> = { type: "delete", observed: orphan };
     const heldBecause = desired.held.get(orphan.owner) ?? desired.held.get(orphan.key);
     if (heldBecause === undefined) actions.push(action);

@@ -1,0 +1,193 @@
+import { ApiError, toError } from "../clients/errors.ts";
+import type { Problem } from "../crds/problem.ts";
+import type { Target } from "./controller.ts";
+import { ObservedCache } from "./observed.ts";
+import {
+  diff,
+  fieldChanges,
+  keyOf,
+  ownerOf,
+  type Action,
+  type Desired,
+  type FieldChange,
+  type Plan,
+  type Withheld,
+} from "./plan.ts";
+
+/** What became of one action. */
+export interface Outcome {
+  readonly type: Action<unknown>["type"];
+  readonly key: string;
+  readonly owner: string;
+  /** The object's name in the other system, once known. */
+  readonly ref: string | undefined;
+  readonly changes: readonly FieldChange[];
+  /** True if a person had changed the object by hand. */
+  readonly drifted: boolean;
+  readonly durationMs: number;
+  readonly error?: Error;
+}
+
+/** What one pass saw and did. What did succeed is always in it. */
+export interface Report<Body> {
+  readonly problems: readonly Problem[];
+  readonly outcomes: readonly Outcome[];
+  readonly withheld: readonly Withheld<Body>[];
+  readonly unchanged: number;
+  /** How many actions were not begun, since the run stopped before. */
+  readonly left: number;
+  /** What stopped the run. */
+  readonly error?: Error;
+}
+
+export interface ReconcileInput<Body> {
+  readonly desired: Desired<Body>;
+  readonly target: Target<Body>;
+  readonly cache: ObservedCache<Body>;
+  /** True to read the other system afresh, whatever we remember of it. */
+  readonly fresh: boolean;
+  /** Takes out of a plan what must not happen now. */
+  readonly policy: (plan: Plan<Body>, owned: number) => Plan<Body>;
+  /** Asked before deletes: a second look at what is wished. Deletes that it doesn't want as well are dropped. */
+  readonly confirm: () => Promise<Desired<Body>>;
+  /** Throws if we may no longer write. Asked before a batch and again while it runs. */
+  readonly mayWrite: () => Promise<void>;
+  /** True if there is newer work, so that this run should end early. */
+  readonly isOvertaken: () => boolean;
+  /** Owners whose wish just changed: they come first. */
+  readonly urgent: ReadonlySet<string>;
+  readonly onOutcome: (outcome: Outcome) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings one target in line with what is desired.
+ *
+ * Never throws, so that what did succeed is always reported. One rejected
+ * object doesn't stop the others; a target that is down stops the run.
+ */
+export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Report<Body>> {
+  const { desired, target, cache, signal } = input;
+  const outcomes: Outcome[] = [];
+  let withheld: readonly Withheld<Body>[] = [];
+  let unchanged = 0;
+  let left = 0;
+
+  try {
+    if (input.fresh || cache.isStale) cache.replace(await target.observe(signal));
+
+    const first = input.policy(diff(desired, cache.objects()), cache.size);
+    const plan = await withProvenDeletes(first, input);
+    ({ withheld, unchanged } = plan);
+    left = plan.actions.length;
+
+    for (const batch of batchesOf(plan.actions, input.urgent)) {
+      const stopped = await applyBatch(batch, input, (outcome) => {
+        outcomes.push(outcome);
+        left--;
+        input.onOutcome(outcome);
+      });
+      if (stopped !== undefined) throw stopped;
+      if (input.isOvertaken()) break;
+    }
+    if (outcomes.some(({ error }) => error === undefined)) await target.settle?.(signal);
+
+    return { problems: desired.problems, outcomes, withheld, unchanged, left };
+  } catch (error) {
+    cache.markStale();
+    return { problems: desired.problems, outcomes, withheld, unchanged, left, error: toError(error) };
+  }
+}
+
+/** Keeps only the deletes that a second, consistent read of the wishes wants as well. */
+async function withProvenDeletes<Body>(
+  plan: Plan<Body>,
+  { confirm, cache }: ReconcileInput<Body>,
+): Promise<Plan<Body>> {
+  if (!plan.actions.some(({ type }) => type === "delete")) return plan;
+  const again = diff(await confirm(), cache.objects());
+  const confirmed = new Set(again.actions.filter(({ type }) => type === "delete").map(keyOf));
+  const actions: Action<Body>[] = [];
+  const unproven: Withheld<Body>[] = [];
+  for (const action of plan.actions) {
+    if (action.type !== "delete" || confirmed.has(keyOf(action))) actions.push(action);
+    else
+      unproven.push({
+        action,
+        reason: "NotProven",
+        message: "a second read of Consul doesn't agree that the wish is gone",
+      });
+  }
+  return { ...plan, actions, withheld: [...plan.withheld, ...unproven] };
+}
+
+/** Creates, then updates, then deletes: an object is gone only once what replaces it is there. Urgent owners come first in each. */
+function batchesOf<Body>(
+  actions: readonly Action<Body>[],
+  urgent: ReadonlySet<string>,
+): readonly (readonly Action<Body>[])[] {
+  return (["create", "update", "delete"] as const)
+    .map((type) => {
+      const batch = actions.filter((action) => action.type === type);
+      return [
+        ...batch.filter((action) => urgent.has(ownerOf(action))),
+        ...batch.filter((action) => !urgent.has(ownerOf(action))),
+      ];
+    })
+    .filter((batch) => batch.length > 0);
+}
+
+/** How long a check of the right to write stays good within a batch. */
+const MAY_WRITE_MS = 2_000;
+
+/** @returns The error that stopped the batch, if one did. */
+async function applyBatch<Body>(
+  batch: readonly Action<Body>[],
+  input: ReconcileInput<Body>,
+  done: (outcome: Outcome) => void,
+): Promise<Error | undefined> {
+  let next = 0;
+  let stopped: Error | undefined;
+  let checkedAt = -Infinity;
+  const work = async (): Promise<void> => {
+    while (next < batch.length && stopped === undefined && !input.isOvertaken()) {
+      const action = batch[next++]!;
+      if (performance.now() - checkedAt > MAY_WRITE_MS) {
+        checkedAt = performance.now();
+        await input.mayWrite();
+      }
+      const outcome = await attempt(action, input);
+      done(outcome);
+      if (outcome.error instanceof ApiError && outcome.error.stopsRun) stopped = outcome.error;
+      if (input.signal.aborted) stopped = toError(input.signal.reason);
+    }
+  };
+  const workers = Math.min(input.target.concurrency ?? 1, batch.length);
+  const results = await Promise.allSettled(Array.from({ length: workers }, work));
+  const failed = results.find((result) => result.status === "rejected");
+  return stopped ?? (failed === undefined ? undefined : toError(failed.reason));
+}
+
+async function attempt<Body>(
+  action: Action<Body>,
+  { target, cache, signal }: ReconcileInput<Body>,
+): Promise<Outcome> {
+  const startedAt = performance.now();
+  const common = {
+    type: action.type,
+    key: keyOf(action),
+    owner: ownerOf(action),
+    changes: action.type === "update" ? fieldChanges(action.desired.body, action.observed.body) : [],
+    drifted: action.type === "update" && action.drifted,
+  };
+  try {
+    const now = await target.apply(action, signal);
+    if (now === undefined) cache.delete(common.key);
+    else cache.set(now);
+    const ref = now?.ref ?? (action.type === "create" ? undefined : action.observed.ref);
+    return { ...common, ref, durationMs: performance.now() - startedAt };
+  } catch (error) {
+    cache.markStale();
+    return { ...common, ref: undefined, durationMs: performance.now() - startedAt, error: toError(error) };
+  }
+}
