@@ -187,7 +187,8 @@ async function attempt<Body>(
     const ref = now?.ref ?? (action.type === "create" ? undefined : action.observed.ref);
     return { ...common, ref, durationMs: performance.now() - startedAt };
   } catch (error) {
-    cache.markStale();
+    // A refusal changed nothing there. After anything else we no longer know what stands there.
+    if (!(error instanceof ApiError && error.failure === "rejected")) cache.markStale();
     return { ...common, ref: undefined, durationMs: performance.now() - startedAt, error: toError(error) };
   }
 }

@@ -1,0 +1,93 @@
+import type { TxnOp, TxnResult } from "../clients/consul.ts";
+import { toError } from "../clients/errors.ts";
+import type { Board } from "./board.ts";
+import { backoffMs, systemClock, type Clock } from "./clock.ts";
+import type { Log } from "./log.ts";
+
+/** Writes that must all succeed or none: a transaction, fenced where there is a leader. */
+export type StatusStore = (ops: readonly TxnOp[], signal: AbortSignal) => Promise<TxnResult>;
+
+const INTERVAL_MS = 1_000;
+/** Below Consul's 64 operations of a transaction, with room for the fence. */
+const BATCH = 60;
+/** Below Consul's 512 KiB of a transaction, in base64. */
+const BATCH_BYTES = 256 * 1024;
+
+/**
+ * Stores what a board has to say, a second after it changed at the latest, until `signal` aborts; then once more.
+ *
+ * The only writer of these keys. A write that fails is repeated; nothing waits for it.
+ */
+export async function writeStatuses(
+  board: Board,
+  options: {
+    readonly prefix: string;
+    readonly store: StatusStore;
+    readonly log: Log;
+    readonly clock?: Clock;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const clock = options.clock ?? systemClock;
+  let failures = 0;
+  while (!signal.aborted) {
+    await clock
+      .sleep(failures === 0 ? INTERVAL_MS : backoffMs(failures, INTERVAL_MS, 30_000, clock.random()), signal)
+      .catch(() => undefined);
+    if (!board.hasNews) continue;
+    try {
+      await flushStatuses(board, options, AbortSignal.timeout(10_000));
+      failures = 0;
+    } catch (error) {
+      failures++;
+      options.log.warn({ error: toError(error).message }, "status not stored");
+    }
+  }
+}
+
+/** Stores everything that a board has to say now. */
+export async function flushStatuses(
+  board: Board,
+  { prefix, store }: { readonly prefix: string; readonly store: StatusStore },
+  signal: AbortSignal,
+): Promise<void> {
+  while (board.hasNews) {
+    const taken = board.takeChanged(BATCH);
+    const ops = [...taken].map(([service, status]): TxnOp => {
+      const key = prefix + service;
+      return status === undefined
+        ? { verb: "delete", key }
+        : { verb: "set", key, text: JSON.stringify(status) };
+    });
+    try {
+      for (const batch of bounded(ops)) await storeBatch(batch, store, signal);
+    } catch (error) {
+      board.giveBack(taken.keys());
+      throw error;
+    }
+  }
+}
+
+async function storeBatch(ops: readonly TxnOp[], store: StatusStore, signal: AbortSignal): Promise<void> {
+  const result = await store(ops, signal);
+  if (!result.ok)
+    throw new Error(
+      `Cannot store the status of ${ops.length} services: ${result.errors[0]?.what ?? "refused"}`,
+    );
+}
+
+function* bounded(ops: readonly TxnOp[]): Generator<readonly TxnOp[]> {
+  let batch: TxnOp[] = [];
+  let bytes = 0;
+  for (const op of ops) {
+    const size = op.verb === "set" ? (op.text.length * 4) / 3 : 100;
+    if (bytes + size > BATCH_BYTES && batch.length > 0) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(op);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
