@@ -42,6 +42,10 @@ export interface Controller<Snapshot, Body> {
   readonly scope: Scope;
   /** The condition that says whether the target equals the wish, such as `MonitorsSynced`. */
   readonly condition: string;
+  /** What its objects are called: `monitor`, `file`. */
+  readonly noun: string;
   compile(snapshot: Snapshot): Desired<Body>;
   readonly target: Target<Body>;
+  /** False if an object that its wish said to retain goes all the same, such as a file of a service that left the machine. */
+  isRetained?(owner: string, snapshot: Snapshot): boolean;
 }

@@ -1,0 +1,272 @@
+import { ApiError, toError } from "../clients/errors.ts";
+import { Absence } from "./absence.ts";
+import type { Board } from "./board.ts";
+import { systemClock, type Clock } from "./clock.ts";
+import type { Controller } from "./controller.ts";
+import type { Log } from "./log.ts";
+import type { Memory } from "./memory.ts";
+import type { Metrics } from "./metrics.ts";
+import { ObservedCache } from "./observed.ts";
+import type { Desired, Plan } from "./plan.ts";
+import { applyPolicies, type DeleteLimit } from "./policies.ts";
+import { Publisher } from "./publish.ts";
+import { reconcile, type Report } from "./reconcile.ts";
+import { Schedule } from "./schedule.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+export interface LoopOptions<S extends Snapshot, Body> {
+  readonly controller: Controller<S, Body>;
+  /** A second, consistent read of the wishes. */
+  readonly confirm: (signal: AbortSignal) => Promise<S>;
+  /** Throws if we may no longer write. */
+  readonly mayWrite: (signal: AbortSignal) => Promise<void>;
+  readonly board: Board;
+  readonly memory?: Memory | undefined;
+  readonly absence?: Absence | undefined;
+  readonly resyncMs: number;
+  readonly graceMs: number;
+  readonly limit: DeleteLimit;
+  /** Hashes of plans that a person approved. */
+  readonly approved: () => ReadonlySet<string>;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clock?: Clock | undefined;
+}
+
+/** After writing, the other side gets this long before we look whether it works. */
+const VERIFY_SOON_MS = 1_000;
+const VERIFY_AGAIN_MS = 15_000;
+
+/**
+ * Keeps one target in line with the newest snapshot until its signal aborts.
+ *
+ * A burst of snapshots costs one pass: only the newest counts, and one pass runs at a time.
+ * Passes also run at every resync (then the target is read afresh), after failures with
+ * growing pauses, and when a grace period ends.
+ */
+export class ControllerLoop<S extends Snapshot, Body> {
+  readonly #options: LoopOptions<S, Body>;
+  readonly #clock: Clock;
+  readonly #schedule: Schedule;
+  readonly #publisher: Publisher;
+  readonly #absence: Absence;
+  readonly #cache = new ObservedCache<Body>();
+  readonly #refused = new Map<string, { body: Body; message: string }>();
+  #snapshot: S | undefined;
+  #seen: S["services"] = new Map();
+  #report: Report<Body> | undefined;
+
+  constructor(options: LoopOptions<S, Body>) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#schedule = new Schedule(this.#clock, options.resyncMs);
+    this.#publisher = new Publisher(options);
+    this.#absence = options.absence ?? new Absence();
+  }
+
+  get name(): string {
+    return this.#options.controller.name;
+  }
+
+  /** What the last pass saw and did. */
+  get report(): Report<Body> | undefined {
+    return this.#report;
+  }
+
+  /** Takes a newer snapshot. Only the newest counts. */
+  offer(snapshot: S): void {
+    this.#snapshot = snapshot;
+    this.#schedule.request();
+  }
+
+  /** Asks for a pass that reads the target afresh, such as after an edit was noticed. */
+  refresh(): void {
+    this.#cache.markStale();
+    this.#schedule.request();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#schedule.wait(signal);
+      if (signal.aborted) return;
+      if (this.#snapshot === undefined) await this.#clock.sleep(10, signal).catch(() => undefined);
+      else if (this.#schedule.isPassDue) await this.pass(signal);
+      if (this.#snapshot !== undefined && this.#schedule.isVerificationDue)
+        await this.#verify(this.#snapshot, signal);
+    }
+  }
+
+  /** Makes one pass over the snapshot that was offered last. */
+  async pass(signal: AbortSignal): Promise<void> {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return;
+    const startedAt = this.#clock.monotonicMs();
+    const wasFresh = this.#schedule.begin();
+    const changed = this.#changedServices(snapshot);
+
+    const compiled = this.#compile(snapshot);
+    const report =
+      "error" in compiled
+        ? failed<Body>(compiled.error)
+        : await this.#reconcile(snapshot, compiled.desired, changed, wasFresh, signal);
+    if (signal.aborted) return;
+    this.#report = report;
+
+    const desired = "error" in compiled ? NOTHING : compiled.desired;
+    this.#rememberRefusals(report, desired);
+    this.#publisher.publish(snapshot, desired, report, changed);
+    this.#settleAbsences(snapshot, report);
+    this.#scheduleNext(report, wasFresh);
+    this.#measure(report, this.#clock.monotonicMs() - startedAt);
+  }
+
+  /** A fault in a compile is ours, not a wish's. It stops this pass and nothing else. */
+  #compile(snapshot: S): { readonly desired: Desired<Body> } | { readonly error: Error } {
+    try {
+      return { desired: this.#options.controller.compile(snapshot) };
+    } catch (error) {
+      return { error: toError(error) };
+    }
+  }
+
+  async #reconcile(
+    snapshot: S,
+    desired: Desired<Body>,
+    urgent: ReadonlySet<string>,
+    fresh: boolean,
+    signal: AbortSignal,
+  ): Promise<Report<Body>> {
+    const { controller, confirm, mayWrite } = this.#options;
+    return await reconcile<Body>({
+      desired,
+      target: controller.target,
+      cache: this.#cache,
+      fresh,
+      policy: (plan, owned) => this.#applyPolicies(plan, owned, snapshot, desired),
+      confirm: async () => controller.compile(await confirm(signal)),
+      mayWrite: async () => await mayWrite(signal),
+      isOvertaken: () => this.#schedule.isPending,
+      urgent,
+      onOutcome: (outcome) => this.#publisher.note(outcome),
+      signal,
+    });
+  }
+
+  #applyPolicies(plan: Plan<Body>, owned: number, snapshot: S, desired: Desired<Body>): Plan<Body> {
+    const { controller, board, memory, limit, graceMs, approved, metrics } = this.#options;
+    const now = this.#clock.wallMs();
+    this.#absence.note(plan, (owner) => snapshot.services.has(owner), now);
+    const result = applyPolicies(plan, {
+      controller: controller.name,
+      desired,
+      now,
+      graceMs,
+      absentSince: this.#absence.since,
+      isKnown: (owner) => snapshot.services.has(owner) || board.isKnown(owner),
+      isRetained: (owner) => controller.isRetained?.(owner, snapshot) ?? true,
+      refused: this.#refused,
+      memory,
+      owned,
+      limit,
+      approved: approved(),
+    });
+    metrics.pending.set({ controller: controller.name }, result.actions.length);
+    return result;
+  }
+
+  #changedServices(snapshot: S): ReadonlySet<string> {
+    const changed = new Set<string>();
+    for (const [service, resolution] of snapshot.services) {
+      if (this.#seen.get(service) !== resolution) changed.add(service);
+    }
+    this.#seen = snapshot.services;
+    return changed;
+  }
+
+  /** What was refused for good isn't sent again until the wish is another one. */
+  #rememberRefusals(report: Report<Body>, desired: Desired<Body>): void {
+    for (const { key, error } of report.outcomes) {
+      const want = desired.objects.get(key);
+      if (error !== undefined && isFinal(error) && want !== undefined)
+        this.#refused.set(key, { body: want.body, message: error.message });
+      else this.#refused.delete(key);
+    }
+  }
+
+  /** Stores since when wishes are gone, so that the next process doesn't begin the grace period anew. */
+  #settleAbsences(snapshot: S, report: Report<Body>): void {
+    const { board } = this.#options;
+    for (const [owner, since] of this.#absence.since) board.setAbsentSince(owner, since);
+    for (const owner of new Set(report.outcomes.map((outcome) => outcome.owner))) {
+      if (snapshot.services.has(owner)) board.setAbsentSince(owner, undefined);
+      else if (!this.#owns(owner)) {
+        this.#absence.forget(owner);
+        board.forget(owner);
+      }
+    }
+  }
+
+  #owns(owner: string): boolean {
+    for (const object of this.#cache.objects().values()) if (object.owner === owner) return true;
+    return false;
+  }
+
+  #scheduleNext(report: Report<Body>, wasFresh: boolean): void {
+    const worthRetrying =
+      report.error ?? report.outcomes.find(({ error }) => error !== undefined && !isFinal(error))?.error;
+    if (worthRetrying === undefined) this.#schedule.succeeded({ wasFresh, isUnfinished: report.left > 0 });
+    else this.#schedule.failed(worthRetrying instanceof ApiError ? (worthRetrying.retryAfterMs ?? 0) : 0);
+
+    const now = this.#clock.wallMs();
+    const graceEnd = this.#absence.nextEnd(this.#options.graceMs, now);
+    if (graceEnd !== undefined) this.#schedule.wakeIn(graceEnd - now);
+    if (report.outcomes.length > 0) this.#schedule.verifyIn(VERIFY_SOON_MS);
+    else if (wasFresh) this.#schedule.verifyIn(0);
+  }
+
+  #measure(report: Report<Body>, durationMs: number): void {
+    const { controller, metrics, log } = this.#options;
+    const labels = { controller: controller.name };
+    const result = report.error !== undefined ? "error" : report.left > 0 ? "requeue" : "success";
+    metrics.reconcileTime.observe(labels, durationMs / 1000);
+    metrics.reconcileTotal.inc({ ...labels, result });
+    metrics.objects.set(labels, this.#cache.size);
+    if (result === "error") metrics.reconcileErrors.inc(labels);
+    else metrics.lastSuccess.set(labels, this.#clock.wallMs() / 1000);
+    const counts = {
+      unchanged: report.unchanged,
+      applied: report.outcomes.length,
+      withheld: report.withheld.length,
+    };
+    log.debug({ ...labels, durationMs: Math.round(durationMs), ...counts }, "pass done");
+  }
+
+  async #verify(snapshot: S, signal: AbortSignal): Promise<void> {
+    const { controller, board, log } = this.#options;
+    this.#schedule.verificationBegins();
+    if (controller.target.verify === undefined) return;
+    try {
+      let isWaiting = false;
+      for (const [service, conditions] of await controller.target.verify(signal)) {
+        const resolution = snapshot.services.get(service);
+        if (resolution !== undefined) board.setConditions(service, resolution.generation, conditions);
+        isWaiting ||= conditions.some(({ status }) => status === "Unknown");
+      }
+      if (isWaiting) this.#schedule.verifyIn(VERIFY_AGAIN_MS);
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ controller: controller.name, error: toError(error).message }, "verification failed");
+    }
+  }
+}
+
+const NOTHING: Desired<never> = { objects: new Map(), held: new Map(), paused: new Set(), problems: [] };
+
+/** True if the same request would be refused again, so that only another wish can help. */
+function isFinal(error: Error): boolean {
+  return error instanceof ApiError && (error.failure === "rejected" || error.failure === "conflict");
+}
+
+function failed<Body>(error: Error): Report<Body> {
+  return { problems: [], outcomes: [], withheld: [], unchanged: 0, left: 0, error };
+}
