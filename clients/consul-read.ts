@@ -40,19 +40,21 @@ export interface BlockingAnswer {
  */
 export type BlockingReader = (request: BlockingRequest, signal: AbortSignal) => Promise<BlockingAnswer>;
 
-/** Of the 16 connections that a process may have, one-shot calls take two. */
-const MAX_SOCKETS = 14;
+/** Of the 16 connections that a process may have, blocking reads take 13, a confirming read one, one-shot calls two. */
+const MAX_BLOCKING_SOCKETS = 13;
 /** Consul answers up to a sixteenth of the wait late; without a leader it takes 7.4 s to say so. */
-const MARGIN_MS = 10_000;
+const MARGIN_MS = 15_000;
 
 /** Opens blocking reads on one Consul. */
 export function readBlocking(connection: ConsulConnection): BlockingReader {
-  const agent = connection.agent(MAX_SOCKETS);
+  const blocking = connection.agent(MAX_BLOCKING_SOCKETS);
+  // A confirming read must not wait until a blocking one gives its connection back.
+  const confirming = connection.agent(1);
 
   async function request(wanted: BlockingRequest, signal: AbortSignal): Promise<Response> {
     const token = await connection.token();
     return await fetch(urlOf(connection, wanted), {
-      agent,
+      agent: wanted.consistent === true ? confirming : blocking,
       signal,
       compress: !connection.isLoopback,
       redirect: "error",
@@ -66,7 +68,8 @@ export function readBlocking(connection: ConsulConnection): BlockingReader {
 
   return async function read(wanted, signal) {
     const attempt: Attempt = { tried: wanted.tried, right: wanted.right, writes: false };
-    const deadline = AbortSignal.timeout(wanted.waitMs + wanted.waitMs / 16 + MARGIN_MS);
+    const waitMs = wanted.index > 0 ? wanted.waitMs : 0;
+    const deadline = AbortSignal.timeout(waitMs + waitMs / 16 + MARGIN_MS);
     const ends = [signal, deadline, ...(connection.signal === undefined ? [] : [connection.signal])];
     const either = AbortSignal.any(ends);
     let response: Response;

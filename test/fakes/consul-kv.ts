@@ -280,7 +280,7 @@ function createSession(asked: Asked, state: ConsulState): Answered {
   };
   if (wish.TTL !== undefined) {
     const ttlMs = durationMs(wish.TTL);
-    if (!(ttlMs >= 10_000 && ttlMs <= 86_400_000)) {
+    if (!(ttlMs >= state.sessionTtlMinMs && ttlMs <= 86_400_000)) {
       return plain(500, `Invalid Session TTL '${ttlMs * 1e6}', must be between [10s=24h0m0s]`);
     }
   }

@@ -75,6 +75,8 @@ export class ConsulState {
   readonly #expiries = new Map<string, NodeJS.Timeout>();
   readonly nodeName: string;
   readonly datacenter: string;
+  /** The server's `session_ttl_min`. */
+  sessionTtlMinMs = 10_000;
 
   constructor(nodeName: string, datacenter: string) {
     this.nodeName = nodeName;

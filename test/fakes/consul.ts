@@ -1,5 +1,5 @@
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 import { answerAgent, answerCatalog, answerHealth } from "./consul-catalog.ts";
 import {
@@ -25,6 +25,8 @@ export interface FakeConsulOptions {
   readonly nodeName?: string;
   /** `dc1` if absent. */
   readonly datacenter?: string;
+  /** The server's `session_ttl_min`. 10 s if absent. */
+  readonly sessionTtlMinMs?: number;
 }
 
 export interface FakeConsul {
@@ -56,11 +58,16 @@ export interface SeenRequest {
 export async function startFakeConsul(options: FakeConsulOptions = {}): Promise<FakeConsul> {
   const nodeName = options.nodeName ?? "node-1";
   const datacenter = options.datacenter ?? "dc1";
-  let state = new ConsulState(nodeName, datacenter);
+  const emptyState = (): ConsulState => {
+    const empty = new ConsulState(nodeName, datacenter);
+    empty.sessionTtlMinMs = options.sessionTtlMinMs ?? empty.sessionTtlMinMs;
+    return empty;
+  };
+  let state = emptyState();
   const faults: Faults = { noLeader: false, acl: "allow", aclByToken: new Map(), queue: [] };
   const requests: SeenRequest[] = [];
   let life = new AbortController();
-  const sockets = new Set<import("node:net").Socket>();
+  const sockets = new Set<Socket>();
   const server = http.createServer((request, response) => {
     void serve(request, response).catch(() => response.destroy());
   });
@@ -125,7 +132,7 @@ export async function startFakeConsul(options: FakeConsulOptions = {}): Promise<
       await fake.stop();
       life = new AbortController();
       if (keepState) state.resume();
-      else state = new ConsulState(nodeName, datacenter);
+      else state = emptyState();
       await listen(port);
     },
     async [Symbol.asyncDispose]() {

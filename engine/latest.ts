@@ -1,0 +1,43 @@
+/** Hands values to one consumer. A value that was not taken yet is replaced by the next: the newest wins. */
+export class Latest<T> {
+  #waiting: { readonly value: T } | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  set(value: T): void {
+    this.#waiting = { value };
+    this.#wake?.();
+  }
+
+  /** Ends the values with an error. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake?.();
+  }
+
+  /** Ends without an error when the signal aborts. */
+  async *values(signal: AbortSignal): AsyncGenerator<T, void, undefined> {
+    while (!signal.aborted) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      const waiting = this.#waiting;
+      if (waiting === undefined) {
+        await this.#changed(signal);
+        continue;
+      }
+      this.#waiting = undefined;
+      yield waiting.value;
+    }
+  }
+
+  async #changed(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#wake = undefined;
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#wake = done;
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+}
