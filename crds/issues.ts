@@ -1,7 +1,9 @@
 import { z } from "zod";
 
 import type { Problem } from "./problem.ts";
+import { childSchema, fieldsOf, unwrap } from "./schema-walk.ts";
 import { didYouMean } from "./suggest.ts";
+import { shorten } from "./yaml-text.ts";
 
 /**
  * Says in words what zod found, with the path, what was expected, what stands there,
@@ -14,63 +16,59 @@ export function explainIssue(
   value: unknown,
 ): readonly Problem[] {
   const path = issue.path.map(String);
+  const place = path.map((name) => shorten(name)).join(".");
   if (issue.code === "unrecognized_keys") {
     const known = namesAt(schema, path);
     return issue.keys.map((key) => ({
       owner,
       reason: "UnknownField",
       path: [...path, key].join("."),
-      message: `${[...path, key].join(".")} is not a field${didYouMean(key, known)}`,
+      message: `${place === "" ? "" : `${place}.`}${shorten(key)} is not a field${didYouMean(key, known)}`,
     }));
   }
+  const found = valueAt(value, path);
   if (issue.code === "invalid_union") {
-    const branch = bestBranch(issue.errors, valueAt(value, path));
+    const branch = bestBranch(issue.errors, found);
     if (branch !== undefined) {
       return branch.flatMap((inner) =>
-        explainIssue(
-          owner,
-          { ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue,
-          schema,
-          value,
-        ),
+        explainIssue(owner, { ...inner, path: [...path, ...inner.path] }, schema, value),
       );
     }
   }
   if (issue.code === "invalid_key") {
-    const first = issue.issues[0];
-    return [
-      {
-        owner,
-        reason: "InvalidName",
-        path: path.join("."),
-        message: `${path.join(".")}: the name ${first?.message ?? "is not allowed"}`,
-      },
-    ];
+    const why = issue.issues[0]?.message ?? "is not allowed";
+    return [{ owner, reason: "InvalidName", path: path.join("."), message: `${place}: the name ${why}` }];
   }
+  const subject = path.length === 0 ? "the document" : place;
+  const message =
+    found === undefined && path.length > 0
+      ? `${subject} is missing; it ${expectation(issue)}`
+      : `${subject} ${expectation(issue)}, not ${show(found)}`;
   return [
-    {
-      owner,
-      reason: "InvalidValue",
-      path: path.join("."),
-      message: `${path.length === 0 ? "the document" : path.join(".")} ${expectation(issue)}${found(valueAt(value, path))}`,
-    },
+    { owner, reason: found === undefined ? "MissingField" : "InvalidValue", path: path.join("."), message },
   ];
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
+    case "custom":
+    case "invalid_element":
+    case "invalid_key":
+    case "not_multiple_of":
+    case "unrecognized_keys":
+      return issue.message;
     case "invalid_type":
       return `must be ${TYPE_WORDS[issue.expected] ?? issue.expected}`;
     case "invalid_value":
-      return `must be ${list(issue.values.map(String))}`;
+      return `must be ${anyOf(issue.values.map(String))}`;
     case "too_big":
       return `must be at most ${String(issue.maximum)}${ofWhat(issue.origin)}`;
     case "too_small":
       return `must be at least ${String(issue.minimum)}${ofWhat(issue.origin)}`;
     case "invalid_union":
-      return "is of a kind that is not allowed here";
-    default:
-      return issue.message;
+      return `must be ${kindsOf(issue.errors)}`;
+    case "invalid_format":
+      return issue.message.startsWith("Invalid") ? "has a form that is not allowed" : issue.message;
   }
 }
 
@@ -82,6 +80,7 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
   array: "a list",
   object: "a mapping of names to values",
   record: "a mapping of names to values",
+  null: "empty",
 };
 
 function ofWhat(origin: string): string {
@@ -89,21 +88,30 @@ function ofWhat(origin: string): string {
   return origin === "array" ? " entries long" : "";
 }
 
-function list(values: readonly string[]): string {
-  return values.length < 2 ? values.join("") : `${values.slice(0, -1).join(", ")} or ${values.at(-1)!}`;
+/** What each branch of a union takes, in words. */
+function kindsOf(branches: readonly (readonly z.core.$ZodIssue[])[]): string {
+  const kinds = branches.map((issues) => issues[0]).filter((issue) => issue?.code === "invalid_type");
+  const words = [...new Set(kinds.map((issue) => TYPE_WORDS[issue.expected] ?? issue.expected))];
+  return words.length === 0 ? "of another kind" : words.join(", or ");
 }
 
-function found(value: unknown): string {
-  if (value === undefined) return "";
-  const text = JSON.stringify(value);
-  return `, not ${text.length > 60 ? `${text.slice(0, 57)}…` : text}`;
+function anyOf(words: readonly string[]): string {
+  return words.length === 1 ? words[0]! : `${words.slice(0, -1).join(", ")} or ${words.at(-1)!}`;
+}
+
+function show(value: unknown): string {
+  if (value === null) return "empty";
+  if (typeof value === "number") return String(value);
+  if (value instanceof Uint8Array) return "bytes";
+  return shorten(JSON.stringify(value) ?? typeof value);
 }
 
 function valueAt(value: unknown, path: readonly string[]): unknown {
   let inner = value;
-  for (const name of path)
-    inner =
-      typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>)[name] : undefined;
+  for (const name of path) {
+    if (typeof inner !== "object" || inner === null || !Object.hasOwn(inner, name)) return undefined;
+    inner = (inner as Record<string, unknown>)[name];
+  }
   return inner;
 }
 
@@ -115,38 +123,14 @@ function bestBranch(
   const ofThatKind = branches.filter(
     (issues) => !issues.some((issue) => issue.code === "invalid_type" && issue.path.length === 0),
   );
-  return typeof value === "object" ? ofThatKind[0] : undefined;
+  if (typeof value === "object" && value !== null) return ofThatKind[0];
+  // A text that is too long, say, for the only branch that takes texts.
+  return ofThatKind.length === 1 ? ofThatKind[0] : undefined;
 }
 
 /** The names that a schema allows at a path. */
 export function namesAt(schema: z.ZodType, path: readonly string[]): readonly string[] {
   let inner: z.ZodType | undefined = schema;
-  for (const name of path) inner = inner === undefined ? undefined : child(inner, name);
-  const object = inner === undefined ? undefined : asObject(inner);
-  return object === undefined ? [] : Object.keys(object.shape);
-}
-
-function child(schema: z.ZodType, name: string): z.ZodType | undefined {
-  const object = asObject(schema);
-  if (object !== undefined) return object.shape[name] as z.ZodType | undefined;
-  const inner = unwrap(schema);
-  if (inner instanceof z.ZodRecord) return inner.valueType as z.ZodType;
-  if (inner instanceof z.ZodArray) return inner.element as z.ZodType;
-  return undefined;
-}
-
-function asObject(schema: z.ZodType): z.ZodObject | undefined {
-  const inner = unwrap(schema);
-  if (inner instanceof z.ZodObject) return inner;
-  if (inner instanceof z.ZodUnion)
-    return inner.options
-      .map((option) => asObject(option as z.ZodType))
-      .find((option) => option !== undefined);
-  return undefined;
-}
-
-function unwrap(schema: z.ZodType): z.ZodType {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault)
-    return unwrap(schema.unwrap() as z.ZodType);
-  return schema;
+  for (const name of path) inner = inner === undefined ? undefined : childSchema(unwrap(inner), name);
+  return inner === undefined ? [] : Object.keys(fieldsOf(inner) ?? {});
 }

@@ -22,22 +22,52 @@ export const tagValue = z.string().regex(/^[\p{Ll}\p{Lo}\p{N}][\p{Ll}\p{Lo}\p{N}
     "must be a tag value that Datadog keeps as it is: lower-case letters, digits, and _ - : . / after the first",
 });
 
-/** Tag keys that dd-observe sets itself. */
-const OWN_TAG_KEYS = ["service", "env", "team", "cluster", "managed-by"];
+/** Tag keys that dd-observe or the Agent sets itself. `host` would book what is measured to another machine. */
+const OWN_TAG_KEYS = ["service", "env", "team", "cluster", "managed-by", "host"];
 
-export const tag = z
-  .string()
-  .regex(/^\p{L}[\p{L}\p{N}_\-./]{0,99}:[^\s,]{1,99}$/u, {
+function isOwnTag(text: string): boolean {
+  const lower = text.toLowerCase();
+  return lower.startsWith("dd-observe") || OWN_TAG_KEYS.includes(lower.slice(0, lower.indexOf(":")));
+}
+
+/**
+ * What never belongs into a text that reaches the Agent's file: control characters, halves of characters,
+ * and marks that turn the direction of writing round.
+ */
+export const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+
+/**
+ * Says what is wrong with a text that the Agent would replace by something secret, or undefined:
+ * `%%env_DD_API_KEY%%` in a plain file is filled in from the Agent's environment, `ENC[…]` from its secret backend,
+ * and `${…}` is how packs name what is filled in here.
+ *
+ * @see https://docs.datadoghq.com/agent/configuration/secrets-management/
+ */
+export function forbiddenText(text: string): string | undefined {
+  if (text.includes("%%"))
+    return "must not contain %%: the Agent would replace it by values of its own environment";
+  if (/ENC\s*\[/i.test(text)) return "must not contain ENC[: the Agent would replace it by a secret";
+  if (text.includes("${")) return "must not contain ${: only packs fill in values";
+  if (UNPRINTABLE.test(text)) return "must not contain control characters";
+  return undefined;
+}
+
+/** Adds {@link forbiddenText} to a schema, with its own words. */
+export function harmless(schema: z.ZodString): z.ZodString {
+  return schema.refine((text) => forbiddenText(text) === undefined, {
+    error: (issue) => forbiddenText(String(issue.input)) ?? "is not allowed",
+  });
+}
+
+export const tag = harmless(
+  z.string().regex(/^\p{L}[\p{L}\p{N}_\-./]{0,99}:[^\s,]{1,99}$/u, {
     error: "must be a tag of the form key:value without blanks or commas, such as cost-center:42",
-  })
-  .refine(
-    (text) => !text.startsWith("dd-observe") && !OWN_TAG_KEYS.includes(text.slice(0, text.indexOf(":"))),
-    {
-      error: `must not be one of the tags that dd-observe sets itself (${OWN_TAG_KEYS.join(", ")}, dd-observe-…); env and team are fields of their own`,
-    },
-  );
+  }),
+).refine((text) => !isOwnTag(text), {
+  error: `must not be one of the tags that dd-observe or the Agent sets itself (${OWN_TAG_KEYS.join(", ")}, dd-observe-…); env and team are fields of their own`,
+});
 
-export const handle = z.string().regex(/^@[A-Za-z0-9][^\s@,]{0,199}(@[A-Za-z0-9.-]+)?$/, {
+export const handle = z.string().regex(/^@[A-Za-z0-9][^\s@,\p{Cc}]{0,199}(@[A-Za-z0-9.-]+)?$/u, {
   error:
     "must be a handle that Datadog notifies, such as @slack-ml, @pagerduty-infra or @someone@example.com",
 });

@@ -1,6 +1,8 @@
-import safeRegex from "safe-regex2";
-
+import { forbiddenText } from "./names.ts";
 import type { PackOption } from "./pack.ts";
+import { wrongRegex } from "./regex.ts";
+
+export { forbiddenText } from "./names.ts";
 
 /**
  * Says what is wrong with the value that a wish gives to an Agent option, or undefined if nothing is.
@@ -17,7 +19,7 @@ export function wrongOption(option: PackOption, value: unknown): string | undefi
         ? outOfRange(option, value)
         : "must be a number";
     case "choice":
-      return option.values?.includes(String(value)) === true
+      return typeof value === "string" && option.values?.includes(value) === true
         ? undefined
         : `must be ${(option.values ?? []).join(" or ")}`;
     case "text":
@@ -26,6 +28,8 @@ export function wrongOption(option: PackOption, value: unknown): string | undefi
       return eachOf(value, (text) => wrongText(option, text));
     case "regexes":
       return eachOf(value, (text) => wrongText(option, text) ?? wrongRegex(text));
+    default:
+      return option.type satisfies never;
   }
 }
 
@@ -46,35 +50,10 @@ function eachOf(value: unknown, wrong: (text: string) => string | undefined): st
 }
 
 function wrongText(option: PackOption, text: string): string | undefined {
+  if (text === "") return "must not be empty";
   const forbidden = forbiddenText(text);
   if (forbidden !== undefined) return forbidden;
   if (option.pattern !== undefined && !new RegExp(`^(?:${option.pattern})$`, "u").test(text))
     return `must match ${option.pattern}`;
   return undefined;
-}
-
-/**
- * Texts that the Agent would replace by something secret: `%%env_DD_API_KEY%%` in a plain file is filled in
- * from the Agent's environment, and `ENC[…]` from its secret backend.
- */
-export function forbiddenText(text: string): string | undefined {
-  if (text.includes("%%"))
-    return "must not contain %%: the Agent would replace it by values of its own environment";
-  if (/ENC\[/i.test(text)) return "must not contain ENC[: the Agent would replace it by a secret";
-  // oxlint-disable-next-line no-control-regex -- refusing control characters is the point
-  if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(text)) return "must not contain control characters";
-  return undefined;
-}
-
-/** The Agent's regexes are Python's; what both understand and what cannot take for ever is allowed. */
-function wrongRegex(text: string): string | undefined {
-  if (text.length > 200) return "must be a regular expression of at most 200 characters";
-  try {
-    new RegExp(text);
-  } catch {
-    return "must be a regular expression that compiles";
-  }
-  return safeRegex(text)
-    ? undefined
-    : "must not be a regular expression whose search can take for ever (nested repetition)";
 }

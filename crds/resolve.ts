@@ -1,8 +1,8 @@
 import { locateProblems, readDocument, type Parsed } from "./document.ts";
+import { checkDefaults, checkWish } from "./checks.ts";
 import { isSlug } from "./names.ts";
-import { forbiddenText, wrongOption } from "./options.ts";
 import type { Pack } from "./pack.ts";
-import { matches, type Policy } from "./policy.ts";
+import type { Policy } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import { didYouMean } from "./suggest.ts";
 import { readTags } from "./tags.ts";
@@ -90,6 +90,9 @@ export function resolve(
   ];
   if (problems.length > 0 || !own.ok || !ground.defaults.ok) return held(problems);
 
+  const unknown = checkDefaults(ground.defaults.value, ground.packs);
+  if (unknown.length > 0) return held(inherited(service, { ok: false, problems: unknown }));
+
   const layer = mergeLayers(ground.defaults.value, byTag.layer, own.value);
   const pack = choosePack(service, layer.pack, ground);
   if ("reason" in pack) return held(placed([pack], document), layer.paused);
@@ -98,16 +101,13 @@ export function resolve(
   const stated = mergeLayers(byTag.layer, own.value);
   const wish: Wish = {
     ...fields,
-    monitors: ofPack(fields.monitors, stated, pack),
+    agent: agentOfPack(fields.agent, stated, pack),
+    monitors: monitorsOfPack(fields.monitors, stated, pack),
     service,
     pack,
     generation,
   };
-  const refused = [
-    ...checkAgent(wish),
-    ...checkMonitors(wish, ground.policy),
-    ...checkPolicy(wish, ground.policy),
-  ];
+  const refused = checkWish(wish, ground.policy);
   if (refused.length > 0) return held(placed(refused, document), layer.paused);
   return { state: "accepted", service, generation, wish };
 }
@@ -144,12 +144,25 @@ function choosePack(service: string, named: string | undefined, { packs }: Groun
     owner: service,
     reason: "UnknownPack",
     path: "pack",
-    message: `no pack is named ${name}${didYouMean(name, names) || ";"} There are ${names.join(", ")}`,
+    message: `no pack is named ${name}${didYouMean(name, names) || ";"} there are ${names.join(", ")}`,
   };
 }
 
-/** Leaves out inherited tuning of monitors that this pack doesn't have: `_defaults` speaks to all packs. */
-function ofPack(monitors: WishFields["monitors"], stated: WishLayer, pack: Pack): WishFields["monitors"] {
+/** Leaves out inherited options that this pack doesn't have: `_defaults` speaks to all packs. */
+function agentOfPack(agent: WishFields["agent"], stated: WishLayer, pack: Pack): WishFields["agent"] {
+  return Object.fromEntries(
+    Object.entries(agent).filter(
+      ([name]) => Object.hasOwn(pack.options, name) || Object.hasOwn(stated.agent ?? {}, name),
+    ),
+  );
+}
+
+/** The same for tuned monitors. One that is defined in `_defaults` holds for every service. */
+function monitorsOfPack(
+  monitors: WishFields["monitors"],
+  stated: WishLayer,
+  pack: Pack,
+): WishFields["monitors"] {
   return Object.fromEntries(
     Object.entries(monitors).filter(
       ([name, monitor]) =>
@@ -158,89 +171,4 @@ function ofPack(monitors: WishFields["monitors"], stated: WishLayer, pack: Pack)
         (typeof monitor === "object" && monitor.query !== undefined),
     ),
   );
-}
-
-function checkAgent({ service, agent, pack }: Wish): readonly Problem[] {
-  return Object.entries(agent).flatMap(([name, value]): Problem[] => {
-    const path = `agent.${name}`;
-    const option = Object.hasOwn(pack.options, name) ? pack.options[name] : undefined;
-    if (option === undefined) {
-      const message = `${path} is not an option of pack ${pack.name}${didYouMean(name, Object.keys(pack.options))}`;
-      return [{ owner: service, reason: "UnknownField", path, message }];
-    }
-    const wrong = wrongOption(option, value);
-    return wrong === undefined
-      ? []
-      : [{ owner: service, reason: "InvalidValue", path, message: `${path} ${wrong}` }];
-  });
-}
-
-function checkMonitors({ service, monitors, pack }: Wish, policy: Policy): readonly Problem[] {
-  const names = Object.keys(pack.monitors);
-  const problems = Object.entries(monitors).flatMap(([name, monitor]): Problem[] => {
-    const path = `monitors.${name}`;
-    const problem = (reason: string, message: string, at = path): Problem[] => [
-      { owner: service, reason, path: at, message },
-    ];
-    const known = Object.hasOwn(pack.monitors, name);
-    if (typeof monitor === "boolean") {
-      return known
-        ? []
-        : problem("UnknownMonitor", `${path} is not in pack ${pack.name}${didYouMean(name, names)}`);
-    }
-    if (known) {
-      for (const field of ["type", "query"] as const) {
-        if (monitor[field] !== undefined) {
-          const message = `${path}.${field} belongs to pack ${pack.name}; give the monitor another name to define one of your own`;
-          return problem("NotTunable", message, `${path}.${field}`);
-        }
-      }
-      return [];
-    }
-    if (monitor.query === undefined) {
-      const hint = didYouMean(name, names);
-      const message = `${path} is not in pack ${pack.name}${hint === "" ? "" : hint} (a monitor of your own needs type and query)`;
-      return problem("UnknownMonitor", message);
-    }
-    if (monitor.type === undefined)
-      return problem("MissingField", `${path} needs a type, such as type: query alert`);
-    return [];
-  });
-  const count = Object.values(monitors).filter((monitor) => monitor !== false).length;
-  if (count > policy.maxMonitors) {
-    const message = `monitors has ${count} entries; the operator's policy allows ${policy.maxMonitors}`;
-    problems.push({ owner: service, reason: "NotAllowed", path: "monitors", message });
-  }
-  return problems;
-}
-
-function checkPolicy(wish: Wish, policy: Policy): readonly Problem[] {
-  const { service, pack } = wish;
-  const problems: Problem[] = [];
-  if (policy.packs !== undefined && !policy.packs.includes(pack.name)) {
-    const message = `pack ${pack.name} is not allowed by the operator's policy; allowed: ${policy.packs.join(", ")}`;
-    problems.push({ owner: service, reason: "NotAllowed", path: "pack", message });
-  }
-  const named: [string, readonly string[]][] = [["notify", wish.notify]];
-  for (const [name, monitor] of Object.entries(wish.monitors)) {
-    if (typeof monitor === "object") named.push([`monitors.${name}.notify`, monitor.notify ?? []]);
-  }
-  for (const [path, handles] of named) {
-    for (const handle of handles) {
-      if (policy.handles !== undefined && !policy.handles.some((pattern) => matches(pattern, handle))) {
-        const message = `${path}: ${handle} may not be notified by the operator's policy; allowed: ${policy.handles.join(", ")}`;
-        problems.push({ owner: service, reason: "NotAllowed", path, message });
-      }
-    }
-  }
-  const wrongPath = wish.endpoint.path === undefined ? undefined : forbiddenText(wish.endpoint.path);
-  if (wrongPath !== undefined) {
-    problems.push({
-      owner: service,
-      reason: "NotAllowed",
-      path: "endpoint.path",
-      message: `endpoint.path ${wrongPath}`,
-    });
-  }
-  return problems;
 }

@@ -1,13 +1,18 @@
+/** A longer word is no slip, and comparing it would cost time. */
+const LONGEST = 200;
+
 /**
  * Finds the name that was probably meant: the nearest one by edits, if it is near enough to be a slip.
  *
  * @returns undefined if nothing is within a third of the word's length (at least 2 edits).
  */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
+  if (word.length > LONGEST) return undefined;
   const limit = Math.max(2, Math.floor(word.length / 3));
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const name of names) {
+    if (Math.abs(word.length - name.length) > limit) continue;
     const distance = edits(word.toLowerCase(), name.toLowerCase());
     if (distance < bestDistance) {
       best = name;

@@ -2,6 +2,7 @@ import { explainIssue } from "./issues.ts";
 import type { Problem } from "./problem.ts";
 import { didYouMean } from "./suggest.ts";
 import { wishLayer, type WishLayer } from "./wish.ts";
+import { shorten } from "./yaml-text.ts";
 
 /** What a service says by its tags in the catalog. */
 export interface TagWish {
@@ -46,7 +47,7 @@ export function readTags(owner: string, tags: readonly string[], name = "dd-obse
   const problems: Problem[] = [];
   const values = new Map<string, string>();
   const varying = new Set<string>();
-  for (const tag of [...tags].sort()) {
+  for (const tag of [...new Set(tags)].sort()) {
     if (!tag.startsWith(prefix)) continue;
     const equals = tag.indexOf("=");
     const field = tag.slice(prefix.length, equals === -1 ? undefined : equals);
@@ -81,19 +82,19 @@ function wrong(
   name: string,
 ): Problem | undefined {
   if (!Object.hasOwn(TAG_FIELDS, field)) {
-    const message = `tag ${tag}: ${field} is not a field that a tag can set${didYouMean(field, TAG_FIELD_NAMES)}`;
+    const message = `tag ${shorten(tag)}: ${shorten(field)} is not a field that a tag can set${didYouMean(field, TAG_FIELD_NAMES)}`;
     return { owner, reason: "UnknownField", message };
   }
   if (equals === -1) {
     return {
       owner,
       reason: "InvalidValue",
-      message: `tag ${tag} has no value; write ${name}.${field}=<value>`,
+      message: `tag ${tag} has no value; write ${tag}=<value>`,
     };
   }
   const other = values.get(field);
   if (other !== undefined) {
-    const message = `tags disagree: ${name}.${field} is both ${other} and ${tag.slice(equals + 1)}; give all instances the same tags`;
+    const message = `tags disagree: ${name}.${field} is both ${shorten(other)} and ${shorten(tag.slice(equals + 1))}; give all instances the same tags`;
     return { owner, reason: "ConflictingTags", message };
   }
   return undefined;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { monitorLayer } from "./monitor.ts";
-import { handle, slug, tag, tagValue } from "./names.ts";
+import { handle, harmless, slug, tag, tagValue } from "./names.ts";
 
 /** What a wish means where it says nothing. */
 export const WISH_DEFAULTS = {
@@ -44,10 +44,18 @@ const fields = {
         description:
           "Port of the metrics endpoint. Without it: the pack's, else the one the service registered.",
       }),
-      path: z
-        .string()
-        .max(500)
-        .regex(/^\/[^\s\\#]*$/, { error: "must begin with / and hold no blanks, backslashes or #" })
+      path: harmless(
+        z
+          .string()
+          .max(500)
+          // A second / would make the rest a host's name, and .. leaves what a proxy in between guards.
+          .regex(/^\/(?!\/)[^\s\\#]*$/, {
+            error: "must begin with one / and hold no blanks, backslashes or #",
+          }),
+      )
+        .refine((text) => !/(^|[/\\])(\.|%2e){2}([/\\?]|%2f|$)/i.test(text), {
+          error: "must not contain .. as a part",
+        })
         .meta({ description: "Path, with a query string if need be.", examples: ["/metrics"] }),
       scheme: z.enum(["http", "https"]).meta({ description: "http or https." }),
     })
@@ -110,7 +118,7 @@ export interface WishFields {
 
 /**
  * Joins layers, the later ones winning field by field. Objects are joined key by key,
- * tags by their key; other lists are replaced.
+ * tags by their key; other lists are replaced. `true` for a monitor means "as inherited".
  */
 export function mergeLayers(...layers: readonly WishLayer[]): WishLayer {
   let merged: WishLayer = {};
@@ -120,14 +128,15 @@ export function mergeLayers(...layers: readonly WishLayer[]): WishLayer {
 
 function mergeTwo(under: WishLayer, over: WishLayer): WishLayer {
   const merged = mergeRecords(under, over) as WishLayer;
-  if (under.tags !== undefined && over.tags !== undefined) merged.tags = mergeTags(under.tags, over.tags);
-  return merged;
+  const tags = mergeTags(under.tags ?? [], over.tags ?? []);
+  return under.tags === undefined && over.tags === undefined ? merged : { ...merged, tags };
 }
 
 function mergeRecords(under: object, over: object): object {
   const merged: Record<string, unknown> = { ...under };
   for (const [name, value] of Object.entries(over)) {
     const below = merged[name];
+    if (isRecord(below) && value === true) continue;
     merged[name] = isRecord(below) && isRecord(value) ? mergeRecords(below, value) : value;
   }
   return merged;

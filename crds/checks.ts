@@ -1,0 +1,172 @@
+import { wrongOption } from "./options.ts";
+import { placeholdersIn, type Pack } from "./pack.ts";
+import { matches, type Policy } from "./policy.ts";
+import type { Problem } from "./problem.ts";
+import type { Wish } from "./resolve.ts";
+import { didYouMean } from "./suggest.ts";
+import type { WishLayer } from "./wish.ts";
+
+/** What a complete wish asks for that its pack or the operator's policy doesn't allow. */
+export function checkWish(wish: Wish, policy: Policy): readonly Problem[] {
+  return [...checkAgent(wish), ...checkMonitors(wish), ...checkPolicy(wish, policy)];
+}
+
+/** Names in `_defaults` that no pack knows: slips, as what another pack knows is only left out. */
+export function checkDefaults(
+  { agent = {}, monitors = {} }: WishLayer,
+  packs: ReadonlyMap<string, Pack>,
+): readonly Problem[] {
+  const known = {
+    agent: new Set([...packs.values()].flatMap((pack) => Object.keys(pack.options))),
+    monitors: new Set([...packs.values()].flatMap((pack) => Object.keys(pack.monitors))),
+  };
+  const tuned = Object.entries(monitors).filter(
+    ([, monitor]) => typeof monitor === "boolean" || monitor.query === undefined,
+  );
+  return [
+    ...unknownNames("agent", Object.keys(agent), known.agent),
+    ...unknownNames(
+      "monitors",
+      tuned.map(([name]) => name),
+      known.monitors,
+    ),
+  ];
+}
+
+function unknownNames(
+  field: string,
+  names: readonly string[],
+  known: ReadonlySet<string>,
+): readonly Problem[] {
+  return names
+    .filter((name) => !known.has(name))
+    .map((name) => ({
+      owner: "_defaults",
+      reason: "UnknownField",
+      path: `${field}.${name}`,
+      message: `${field}.${name} is in no pack${didYouMean(name, known)}`,
+    }));
+}
+
+function checkAgent({ service, agent, pack }: Wish): readonly Problem[] {
+  return Object.entries(agent).flatMap(([name, value]): Problem[] => {
+    const path = `agent.${name}`;
+    const option = Object.hasOwn(pack.options, name) ? pack.options[name] : undefined;
+    if (option === undefined) {
+      const message = `${path} is not an option of pack ${pack.name}${didYouMean(name, Object.keys(pack.options))}`;
+      return [{ owner: service, reason: "UnknownField", path, message }];
+    }
+    const wrong = wrongOption(option, value);
+    return wrong === undefined
+      ? []
+      : [{ owner: service, reason: "InvalidValue", path, message: `${path} ${wrong}` }];
+  });
+}
+
+function checkMonitors(wish: Wish): readonly Problem[] {
+  return Object.entries(wish.monitors).flatMap(([name, monitor]): readonly Problem[] => [
+    ...checkShape(wish, name, monitor),
+    ...(typeof monitor === "object" ? checkPlaceholders(wish, name, monitor) : []),
+  ]);
+}
+
+type MonitorWish = Wish["monitors"][string];
+type TunedMonitor = Exclude<MonitorWish, boolean>;
+
+/** A pack's monitor can be tuned; one of one's own must be complete. */
+function checkShape({ service, pack }: Wish, name: string, monitor: MonitorWish): readonly Problem[] {
+  const path = `monitors.${name}`;
+  const problem = (reason: string, message: string, at = path): Problem[] => [
+    { owner: service, reason, path: at, message },
+  ];
+  if (Object.hasOwn(pack.monitors, name)) {
+    const fixed = (["type", "query"] as const).filter(
+      (field) => typeof monitor === "object" && monitor[field] !== undefined,
+    );
+    return fixed.flatMap((field) => {
+      const message = `${path}.${field} belongs to pack ${pack.name}; give the monitor another name to define one of your own`;
+      return problem("NotTunable", message, `${path}.${field}`);
+    });
+  }
+  const hint = didYouMean(name, Object.keys(pack.monitors));
+  if (typeof monitor === "boolean")
+    return problem("UnknownMonitor", `${path} is not in pack ${pack.name}${hint}`);
+  if (monitor.query === undefined) {
+    const message = `${path} is not in pack ${pack.name}${hint} (a monitor of your own needs type and query)`;
+    return problem("UnknownMonitor", message);
+  }
+  return monitor.type === undefined
+    ? problem("MissingField", `${path} needs a type, such as type: query alert`)
+    : [];
+}
+
+/** What `${…}` can stand for in the texts of a monitor. */
+export const MONITOR_VARIABLES = ["scope", "scopeTags", "service", "env", "critical", "warning"] as const;
+
+function checkPlaceholders({ service, pack }: Wish, name: string, monitor: TunedMonitor): readonly Problem[] {
+  const known = [...MONITOR_VARIABLES, ...Object.keys(pack.options).map((option) => `option.${option}`)];
+  const problems: Problem[] = [];
+  for (const field of ["name", "query", "message", "escalationMessage"] as const) {
+    const path = `monitors.${name}.${field}`;
+    for (const variable of placeholdersIn(monitor[field] ?? "")) {
+      if (known.includes(variable)) continue;
+      const hint = didYouMean(variable, known) || `; there are ${MONITOR_VARIABLES.join(", ")}`;
+      const message = `${path}: \${${variable}} stands for nothing${hint}`;
+      problems.push({ owner: service, reason: "UnknownVariable", path, message });
+    }
+  }
+  const thresholds = placeholdersIn(monitor.query ?? "").filter(
+    (variable) => (variable === "critical" || variable === "warning") && monitor[variable] === undefined,
+  );
+  for (const threshold of new Set(thresholds)) {
+    const path = `monitors.${name}.query`;
+    const message = `${path} uses \${${threshold}}, but monitors.${name} has no ${threshold}`;
+    problems.push({ owner: service, reason: "MissingField", path, message });
+  }
+  return problems;
+}
+
+function checkPolicy(wish: Wish, policy: Policy): readonly Problem[] {
+  const { service, pack } = wish;
+  const refuse = (path: string, message: string): Problem => ({
+    owner: service,
+    reason: "NotAllowed",
+    path,
+    message,
+  });
+  const problems: Problem[] = [];
+  if (policy.packs !== undefined && !policy.packs.includes(pack.name)) {
+    const allowed = policy.packs.join(", ");
+    problems.push(
+      refuse("pack", `pack ${pack.name} is not allowed by the operator's policy; allowed: ${allowed}`),
+    );
+  }
+  const count = Object.values(wish.monitors).filter((monitor) => monitor !== false).length;
+  if (count > policy.maxMonitors) {
+    const message = `monitors has ${count} entries; the operator's policy allows ${policy.maxMonitors}`;
+    problems.push(refuse("monitors", message));
+  }
+  const { handles } = policy;
+  if (handles === undefined) return problems;
+  for (const { path, handle } of mentions(wish)) {
+    if (handles.some((pattern) => matches(pattern, handle))) continue;
+    const message = `${path}: ${handle} may not be notified by the operator's policy; allowed: ${handles.join(", ")}`;
+    problems.push(refuse(path, message));
+  }
+  return problems;
+}
+
+/** Everyone that a wish's monitors would notify. Datadog also reads handles inside a message. */
+function* mentions(wish: Wish): Generator<{ readonly path: string; readonly handle: string }> {
+  for (const handle of wish.notify) yield { path: "notify", handle };
+  for (const [name, monitor] of Object.entries(wish.monitors)) {
+    if (typeof monitor === "boolean") continue;
+    for (const handle of monitor.notify ?? []) yield { path: `monitors.${name}.notify`, handle };
+    for (const field of ["message", "escalationMessage"] as const) {
+      const found = (monitor[field] ?? "").matchAll(
+        /(?<![\p{L}\p{N}._-])@[\p{L}\p{N}_](?:[\p{L}\p{N}_.@-]*[\p{L}\p{N}_-])?/gu,
+      );
+      for (const [handle] of found) yield { path: `monitors.${name}.${field}`, handle };
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { z } from "zod";
+
+/** Takes off what only says optional, nullable or defaulted. */
+export function unwrap(schema: z.ZodType): z.ZodType {
+  if (
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault
+  )
+    return unwrap(schema.unwrap() as z.ZodType);
+  return schema;
+}
+
+/** The fields of a mapping, or of a union's branch that is one; undefined if there is none. */
+export function fieldsOf(schema: z.ZodType): Readonly<Record<string, z.ZodType>> | undefined {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodObject) return inner.shape;
+  if (inner instanceof z.ZodUnion) {
+    return inner.options
+      .map((option) => fieldsOf(option as z.ZodType))
+      .find((fields) => fields !== undefined);
+  }
+  return undefined;
+}
+
+/** What stands under a name: a field, a record's value or a list's entry. */
+export function childSchema(schema: z.ZodType, name: string): z.ZodType | undefined {
+  const fields = fieldsOf(schema);
+  if (fields !== undefined) return Object.hasOwn(fields, name) ? fields[name] : undefined;
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodRecord) return inner.valueType as z.ZodType;
+  if (inner instanceof z.ZodArray) return inner.element as z.ZodType;
+  return undefined;
+}
+
+/** What is written about a field, whether before or after it was made optional. */
+export function metaOf(schema: z.ZodType): z.core.GlobalMeta {
+  const inner = unwrap(schema);
+  return { ...(inner === schema ? {} : inner.meta()), ...schema.meta() };
+}
