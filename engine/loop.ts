@@ -89,8 +89,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     while (!signal.aborted) {
       await this.#schedule.wait(signal);
       if (signal.aborted) return;
-      if (this.#snapshot === undefined) await this.#clock.sleep(10, signal).catch(() => undefined);
-      else if (this.#schedule.isPassDue) await this.pass(signal);
+      if (this.#schedule.isPassDue) await this.pass(signal);
       if (this.#snapshot !== undefined && this.#schedule.isVerificationDue)
         await this.#verify(this.#snapshot, signal);
     }

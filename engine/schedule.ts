@@ -11,7 +11,9 @@ export class Schedule {
   readonly #resyncMs: number;
   #failures = 0;
   #isPending = false;
-  #freshAt = 0;
+  #freshAt = Infinity;
+  /** True until a pass has read the target afresh and gone well. */
+  #needsFresh = true;
   #retryAt = Infinity;
   #verifyAt = Infinity;
   #wakeAt = Infinity;
@@ -49,7 +51,8 @@ export class Schedule {
     this.#isPending = false;
     this.#retryAt = Infinity;
     this.#wakeAt = Infinity;
-    return this.#clock.monotonicMs() >= this.#freshAt;
+    this.#needsFresh ||= this.#clock.monotonicMs() >= this.#freshAt;
+    return this.#needsFresh;
   }
 
   /** The pass went well. A resync comes a little earlier or later each time, so that many processes don't read at once. */

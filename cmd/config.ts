@@ -1,0 +1,362 @@
+import { existsSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+
+import { readDocument } from "../crds/document.ts";
+import { policySchema, STRICT_POLICY, type Policy } from "../crds/policy.ts";
+import { formatProblem } from "../crds/problem.ts";
+import { LOG_LEVELS, type LogLevel } from "../engine/log.ts";
+import type { DeleteLimit } from "../engine/policies.ts";
+
+export type Role = "all" | "controller" | "node";
+
+/** Everything that a command may know from outside. Read once, at the start. */
+export interface Config {
+  readonly consul: {
+    readonly address: string;
+    readonly token: string | (() => string | undefined) | undefined;
+    readonly caCert: string | undefined;
+    readonly namespace: string | undefined;
+    readonly datacenter: string | undefined;
+  };
+  readonly datadog: {
+    readonly url: string;
+    readonly apiKey: string | undefined;
+    readonly appKey: string | undefined;
+  };
+  readonly nodeName: string | undefined;
+  readonly confdDir: string;
+  readonly agentUrl: string;
+  readonly agentReload: string;
+  readonly tagName: string;
+  readonly kvPrefix: string;
+  readonly statePrefix: string;
+  /** Undefined for the Consul datacenter. */
+  readonly clusterId: string | undefined;
+  readonly http: { readonly host: string; readonly port: number; readonly token: string | undefined };
+  readonly resyncMs: number;
+  readonly graceMs: number;
+  readonly limit: DeleteLimit;
+  readonly policy: Policy;
+  readonly packDirs: readonly string[];
+  readonly logLevel: LogLevel;
+  readonly holder: string;
+}
+
+/** A setting that cannot be used. The message names the setting, what it is, and what it may be. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+export interface Setting {
+  readonly env: readonly string[];
+  readonly flag?: string;
+  readonly value: string;
+  readonly description: string;
+  readonly default?: string;
+}
+
+/** Every setting, in the order in which help and the reference show them. Flags win over the environment. */
+export const SETTINGS = {
+  consulAddr: {
+    env: ["CONSUL_HTTP_ADDR"],
+    flag: "--consul-addr",
+    value: "url",
+    description: "Consul's HTTP API",
+    default: "http://127.0.0.1:8500",
+  },
+  consulToken: { env: ["CONSUL_HTTP_TOKEN"], value: "token", description: "Consul's token" },
+  consulTokenFile: {
+    env: ["CONSUL_HTTP_TOKEN_FILE"],
+    flag: "--consul-token-file",
+    value: "path",
+    description: "file with Consul's token; read again when it is refused",
+  },
+  consulCaCert: {
+    env: ["CONSUL_CACERT"],
+    flag: "--consul-ca-cert",
+    value: "path",
+    description: "CA of Consul's certificate",
+  },
+  consulNamespace: {
+    env: ["CONSUL_NAMESPACE"],
+    flag: "--consul-namespace",
+    value: "name",
+    description: "Consul namespace (Enterprise)",
+  },
+  consulDatacenter: {
+    env: ["CONSUL_DATACENTER"],
+    flag: "--consul-datacenter",
+    value: "name",
+    description: "Consul datacenter to ask",
+  },
+  datadogUrl: {
+    env: ["DD_API_URL"],
+    flag: "--datadog-url",
+    value: "url",
+    description: "base URL of Datadog's API; overrides the site",
+  },
+  datadogSite: {
+    env: ["DD_SITE"],
+    flag: "--datadog-site",
+    value: "site",
+    description: "Datadog site",
+    default: "datadoghq.com",
+  },
+  datadogApiKey: { env: ["DD_API_KEY"], value: "key", description: "Datadog API key" },
+  datadogAppKey: { env: ["DD_APP_KEY"], value: "key", description: "Datadog application key" },
+  nodeName: {
+    env: ["DD_OBSERVE_NODE_NAME"],
+    flag: "--node-name",
+    value: "name",
+    description: "this machine's name in Consul; asked of Consul's agent if absent",
+  },
+  confdDir: {
+    env: ["DD_OBSERVE_CONFD_DIR"],
+    flag: "--confd-dir",
+    value: "path",
+    description: "the Agent's conf.d folder",
+    default: process.platform === "darwin" ? "/opt/datadog-agent/etc/conf.d" : "/etc/datadog-agent/conf.d",
+  },
+  agentUrl: {
+    env: ["DD_OBSERVE_AGENT_URL"],
+    flag: "--agent-url",
+    value: "url",
+    description: "the Agent's expvar",
+    default: "http://127.0.0.1:5000",
+  },
+  agentReload: {
+    env: ["DD_OBSERVE_AGENT_RELOAD"],
+    flag: "--agent-reload",
+    value: "how",
+    description: "how the Agent learns of new files: none, poll, or command:<argv>",
+    default: "none",
+  },
+  tag: {
+    env: ["DD_OBSERVE_TAG"],
+    value: "tag",
+    description: "the tag that says a service is observed",
+    default: "dd-observe",
+  },
+  kvPrefix: {
+    env: ["DD_OBSERVE_KV_PREFIX"],
+    value: "prefix",
+    description: "where documents stand in Consul's KV",
+    default: "observability",
+  },
+  statePrefix: {
+    env: ["DD_OBSERVE_STATE_PREFIX"],
+    value: "prefix",
+    description: "where dd-observe keeps its own state in Consul's KV",
+    default: "dd-observe",
+  },
+  clusterId: {
+    env: ["DD_OBSERVE_CLUSTER_ID"],
+    flag: "--cluster-id",
+    value: "id",
+    description: "marks what this operator owns; the Consul datacenter if absent",
+  },
+  httpAddr: {
+    env: ["DD_OBSERVE_HTTP_ADDR"],
+    flag: "--http-addr",
+    value: "host:port",
+    description: "status page, /metrics, /healthz, /readyz and /v1",
+    default: "127.0.0.1:8620",
+  },
+  httpToken: {
+    env: ["DD_OBSERVE_HTTP_TOKEN"],
+    value: "token",
+    description: "asked of clients when the address is not loopback",
+  },
+  resync: {
+    env: ["DD_OBSERVE_RESYNC"],
+    flag: "--resync",
+    value: "duration",
+    description: "how often everything is compared afresh",
+    default: "60s",
+  },
+  grace: {
+    env: ["DD_OBSERVE_GRACE"],
+    flag: "--grace",
+    value: "duration",
+    description: "how long a service must be gone before its objects are deleted",
+    default: "10m",
+  },
+  maxDeletes: {
+    env: ["DD_OBSERVE_MAX_DELETES"],
+    flag: "--max-deletes",
+    value: "n,p%",
+    description:
+      "how much one pass may delete without approval: a number, a share, or both (the larger counts)",
+    default: "10,20%",
+  },
+  policy: {
+    env: ["DD_OBSERVE_POLICY_FILE"],
+    flag: "--policy",
+    value: "path",
+    description: "what people may wish; strict if absent",
+  },
+  packsDir: {
+    env: ["DD_OBSERVE_PACKS_DIR"],
+    flag: "--packs-dir",
+    value: "path",
+    description: "more packs; one with a built-in's name replaces it",
+  },
+  logLevel: {
+    env: ["DD_OBSERVE_LOG_LEVEL"],
+    flag: "--log-level",
+    value: "level",
+    description: LOG_LEVELS.join(", "),
+    default: "info",
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof SETTINGS;
+export type Flags = Readonly<Partial<Record<SettingName, string | undefined>>>;
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads flags and environment. The only place of the program that does.
+ *
+ * @throws {ConfigError} if a setting cannot be used.
+ */
+export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
+  const get = (name: SettingName): string | undefined => {
+    const setting: Setting = SETTINGS[name];
+    const stated =
+      flags[name] ??
+      setting.env.map((variable) => env[variable]).find((value) => value !== undefined && value !== "");
+    return stated ?? setting.default;
+  };
+  const must = (name: SettingName): string => get(name)!;
+
+  const tokenFile = get("consulTokenFile");
+  return {
+    consul: {
+      address: url("consulAddr", withScheme(must("consulAddr"), env["CONSUL_HTTP_SSL"] === "true")),
+      token:
+        get("consulToken") ??
+        (tokenFile === undefined ? undefined : () => readText("consulTokenFile", tokenFile).trim()),
+      caCert: get("consulCaCert"),
+      namespace: get("consulNamespace"),
+      datacenter: get("consulDatacenter"),
+    },
+    datadog: {
+      url: url("datadogUrl", get("datadogUrl") ?? `https://api.${must("datadogSite")}`),
+      apiKey: get("datadogApiKey"),
+      appKey: get("datadogAppKey"),
+    },
+    nodeName: get("nodeName"),
+    confdDir: must("confdDir"),
+    agentUrl: url("agentUrl", must("agentUrl")),
+    agentReload: must("agentReload"),
+    tagName: must("tag"),
+    kvPrefix: keyPrefix("kvPrefix", must("kvPrefix")),
+    statePrefix: keyPrefix("statePrefix", must("statePrefix")),
+    clusterId: slug("clusterId", get("clusterId")),
+    http: { ...address("httpAddr", must("httpAddr")), token: get("httpToken") },
+    resyncMs: duration("resync", must("resync")),
+    graceMs: duration("grace", must("grace")),
+    limit: deleteLimit(must("maxDeletes")),
+    policy: policy(get("policy")),
+    packDirs: directories(get("packsDir")),
+    logLevel: logLevel(must("logLevel")),
+    holder: `${hostname()}/${process.pid}`,
+  };
+}
+
+function wrong(name: SettingName, value: string, must: string): ConfigError {
+  const { flag, env }: Setting = SETTINGS[name];
+  return new ConfigError(
+    `${[flag, ...env].filter(Boolean).join(" or ")} is ${JSON.stringify(value)}, but must be ${must}`,
+  );
+}
+
+function withScheme(text: string, isTls: boolean): string {
+  return /^[a-z]+:\/\//.test(text) ? text : `${isTls ? "https" : "http"}://${text}`;
+}
+
+function url(name: SettingName, text: string): string {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  if (parsed === undefined || (parsed.protocol !== "http:" && parsed.protocol !== "https:")) {
+    throw wrong(name, text, "a URL such as http://127.0.0.1:8500");
+  }
+  return text.replace(/\/+$/, "");
+}
+
+function keyPrefix(name: SettingName, text: string): string {
+  const prefix = text.replace(/^\/+|\/+$/g, "");
+  if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(prefix))
+    throw wrong(name, text, "a key of letters, digits, dots, dashes and underscores");
+  return prefix;
+}
+
+function slug(name: SettingName, text: string | undefined): string | undefined {
+  if (text !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(text))
+    throw wrong(name, text, "a name of letters, digits, dots, dashes and underscores");
+  return text;
+}
+
+function address(name: SettingName, text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw wrong(name, text, "host:port, such as 127.0.0.1:8620");
+  return { host: match[1] ?? (match[2] === "" ? "0.0.0.0" : match[2]!), port };
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of `90s`, `10m`, `1h30m` or `0`. */
+export function duration(name: SettingName, text: string): number {
+  if (text === "0") return 0;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text)
+    throw wrong(name, text, "a duration such as 90s, 10m or 1h30m");
+  return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * UNITS[unit!]!, 0);
+}
+
+function deleteLimit(text: string): DeleteLimit {
+  let count = 0;
+  let share = 0;
+  for (const part of text.split(",").map((piece) => piece.trim())) {
+    const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(part);
+    if (match === null || (match[2] === "%" && Number(match[1]) > 100))
+      throw wrong("maxDeletes", text, "a number, a share, or both, such as 10,20%");
+    if (match[2] === "%") share = Number(match[1]) / 100;
+    else count = Number(match[1]);
+  }
+  return { count, share };
+}
+
+function logLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((name) => name === text);
+  if (level === undefined) throw wrong("logLevel", text, LOG_LEVELS.join(", "));
+  return level;
+}
+
+function policy(file: string | undefined): Policy {
+  if (file === undefined) return STRICT_POLICY;
+  const parsed = readDocument(file, readText("policy", file), policySchema);
+  if (!parsed.ok)
+    throw new ConfigError(
+      `The policy file cannot be used:\n  ${parsed.problems.map((problem) => formatProblem(problem)).join("\n  ")}`,
+    );
+  return parsed.value;
+}
+
+function directories(text: string | undefined): readonly string[] {
+  const dirs = (text ?? "").split(":").filter((dir) => dir !== "");
+  for (const dir of dirs) if (!existsSync(dir)) throw wrong("packsDir", dir, "a folder that exists");
+  return dirs;
+}
+
+function readText(name: SettingName, file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw wrong(
+      name,
+      file,
+      `a file that can be read (${error instanceof Error ? error.message : String(error)})`,
+    );
+  }
+}
