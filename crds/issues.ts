@@ -69,6 +69,8 @@ function expectation(issue: z.core.$ZodIssue): string {
       return `must be ${kindsOf(issue.errors)}`;
     case "invalid_format":
       return issue.message.startsWith("Invalid") ? "has a form that is not allowed" : issue.message;
+    default:
+      return issue satisfies never;
   }
 }
 

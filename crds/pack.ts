@@ -125,7 +125,7 @@ function lookUp(name: string, variables: Variables): unknown {
 
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** The placeholders of a text, for checks. */

@@ -34,6 +34,11 @@ const PER_INSTANCE = new Set(["port", "path", "scheme"]);
 
 export const TAG_FIELD_NAMES: readonly string[] = Object.keys(TAG_FIELDS);
 
+/** The name in a tag of a field that a tag can set, by the field's path: `endpoint.port` → `port`. */
+export const TAG_OF_FIELD: ReadonlyMap<string, string> = new Map(
+  Object.entries(TAG_FIELDS).map(([name, { path }]) => [path.join("."), name]),
+);
+
 /**
  * Reads `dd-observe` and `dd-observe.<field>=<value>` among a service's tags; other tags are none of ours.
  * Only a service with the bare tag is observed.

@@ -1,0 +1,191 @@
+import { z } from "zod";
+
+import { monitorLayer, type PackMonitor } from "./monitor.ts";
+import { packConf, packManifest, packMonitors, type Pack, type PackOption } from "./pack.ts";
+import { policySchema } from "./policy.ts";
+import { defaultsLayer, wishLayer } from "./wish.ts";
+
+/** A JSON Schema, as far as it is used here. Draft 7: what editors' YAML support reads. */
+export interface JsonSchema {
+  readonly [keyword: string]: unknown;
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: boolean | JsonSchema;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxLength?: number;
+  readonly maxItems?: number;
+}
+
+type Packs = ReadonlyMap<string, Pack>;
+
+/** The schemas for editors, by file name. What they can't say (rules between fields, the policy) `validate` says. */
+export function editorSchemas(packs: Packs): ReadonlyMap<string, JsonSchema> {
+  return new Map([
+    ["wish.json", titled("observability/<service>", withPacks(jsonSchemaOf(wishLayer), packs))],
+    ["defaults.json", titled("observability/_defaults", withNames(jsonSchemaOf(defaultsLayer), packs))],
+    ["policy.json", titled("The operator's policy file", jsonSchemaOf(policySchema))],
+    ["pack.json", titled("packs/<name>/pack.yaml", jsonSchemaOf(packManifest))],
+    ["conf.json", titled("packs/<name>/conf.yaml", jsonSchemaOf(packConf))],
+    ["monitors.json", titled("packs/<name>/monitors.yaml", jsonSchemaOf(packMonitors))],
+  ]);
+}
+
+/** The schema of what a person writes, before defaults are filled in. */
+export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io: "input",
+    target: "draft-7",
+    reused: "inline",
+  });
+  return rest as JsonSchema;
+}
+
+/** What a wish may give to one option. */
+export function optionSchema(option: PackOption): JsonSchema {
+  const text = option.pattern === undefined ? {} : { pattern: `^(?:${option.pattern})$` };
+  const range = {
+    ...(option.min === undefined ? {} : { minimum: option.min }),
+    ...(option.max === undefined ? {} : { maximum: option.max }),
+  };
+  const about = {
+    description: option.description,
+    ...(option.default === undefined ? {} : { default: option.default }),
+  };
+  switch (option.type) {
+    case "boolean":
+      return { type: "boolean", ...about };
+    case "integer":
+    case "number":
+      return { type: option.type, ...range, ...about };
+    case "choice":
+      return { type: "string", enum: option.values ?? [], ...about };
+    case "text":
+      return { type: "string", ...text, ...about };
+    case "texts":
+      return { type: "array", items: { type: "string", ...text }, ...about };
+    case "regexes":
+      return { type: "array", items: { type: "string", format: "regex", ...text }, ...about };
+    default:
+      return option.type satisfies never;
+  }
+}
+
+/** What a wish may say of one of a pack's monitors: everything but its type and query. */
+export function tunedMonitorSchema(monitor: PackMonitor): JsonSchema {
+  const layer = jsonSchemaOf(monitorLayer);
+  const known: Readonly<Record<string, unknown>> = monitor;
+  const fields = Object.entries(layer.properties ?? {}).filter(
+    ([name]) => name !== "type" && name !== "query",
+  );
+  const properties = fields.map(([name, field]): [string, JsonSchema] => [
+    name,
+    known[name] === undefined ? field : { ...field, default: known[name] },
+  ]);
+  return {
+    description: monitor.summary,
+    anyOf: [
+      { type: "boolean" },
+      { type: "object", properties: Object.fromEntries(properties), additionalProperties: false },
+    ],
+  };
+}
+
+function titled(title: string, schema: JsonSchema): JsonSchema {
+  return { $schema: "http://json-schema.org/draft-07/schema#", title, ...schema };
+}
+
+/** Completes names of every pack, and narrows them to one pack's where the document names it. */
+function withPacks(wish: JsonSchema, packs: Packs): JsonSchema {
+  const named = [...packs.values()].map((pack) => ({
+    if: { properties: { pack: { const: pack.name } }, required: ["pack"] },
+    // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema's own keyword
+    then: {
+      properties: {
+        agent: { properties: agentOptions([pack]), additionalProperties: false },
+        monitors: {
+          properties: packMonitorsOf([pack]),
+          additionalProperties: { $ref: "#/definitions/ownMonitor" },
+        },
+      },
+    },
+  }));
+  const inner = withNames(wish, packs);
+  const pack = { ...inner.properties?.["pack"], examples: [...packs.keys()] };
+  return { ...inner, properties: { ...inner.properties, pack }, allOf: named };
+}
+
+function withNames(schema: JsonSchema, packs: Packs): JsonSchema {
+  const all = [...packs.values()];
+  const { agent, monitors } = schema.properties ?? {};
+  const layer = jsonSchemaOf(monitorLayer);
+  const { type: _, query: __, ...tunable } = layer.properties ?? {};
+  return {
+    ...schema,
+    properties: {
+      ...schema.properties,
+      agent: {
+        description: agent?.description ?? "",
+        type: "object",
+        properties: agentOptions(all),
+        additionalProperties: false,
+      },
+      monitors: {
+        ...monitors,
+        properties: packMonitorsOf(all),
+        additionalProperties: { anyOf: [{ type: "boolean" }, { $ref: "#/definitions/ownMonitor" }] },
+      },
+    },
+    definitions: {
+      tunedMonitor: {
+        anyOf: [{ type: "boolean" }, { type: "object", properties: tunable, additionalProperties: false }],
+      },
+      ownMonitor: { ...layer, required: ["type", "query"] },
+    },
+  };
+}
+
+function agentOptions(packs: readonly Pack[]): Readonly<Record<string, JsonSchema>> {
+  return merged(
+    packs.map((pack) =>
+      Object.entries(pack.options).map(([name, option]): [string, JsonSchema] => [
+        name,
+        optionSchema(option),
+      ]),
+    ),
+  );
+}
+
+function packMonitorsOf(packs: readonly Pack[]): Readonly<Record<string, JsonSchema>> {
+  return merged(
+    packs.map((pack) =>
+      Object.entries(pack.monitors).map(([name, { summary }]): [string, JsonSchema] => [
+        name,
+        { description: summary, allOf: [{ $ref: "#/definitions/tunedMonitor" }] },
+      ]),
+    ),
+  );
+}
+
+/** Two packs may know one name differently: then either is right. */
+function merged(
+  perPack: readonly (readonly (readonly [string, JsonSchema])[])[],
+): Readonly<Record<string, JsonSchema>> {
+  const byName = new Map<string, JsonSchema[]>();
+  for (const [name, schema] of perPack.flat()) {
+    const known = byName.get(name) ?? [];
+    if (!known.some((other) => JSON.stringify(other) === JSON.stringify(schema))) known.push(schema);
+    byName.set(name, known);
+  }
+  return Object.fromEntries(
+    [...byName].map(([name, [first, ...others]]): [string, JsonSchema] => [
+      name,
+      others.length === 0 ? first! : { description: first!.description ?? "", anyOf: [first!, ...others] },
+    ]),
+  );
+}

@@ -1,0 +1,94 @@
+import { limitsOf, typeInWords } from "../crds/explain.ts";
+import { optionSchema } from "../crds/json-schema.ts";
+import type { PackMonitor } from "../crds/monitor.ts";
+import type { Pack } from "../crds/pack.ts";
+import { code, table } from "./markdown.ts";
+
+/** `docs/reference/packs.md`: every pack's setup, options and monitors. */
+export function packsReference(packs: ReadonlyMap<string, Pack>): string {
+  const names = [...packs.keys()].sort((a, b) => (a < b ? -1 : 1));
+  const overview = names.map((name) => {
+    const pack = packs.get(name)!;
+    return [`[${name}](#${name})`, pack.description, code(`${pack.check}.d`), pack.minimumAgent ?? ""];
+  });
+  return `<!-- Made by docs/generate.ts from packs/. Don't edit. -->
+
+# Packs
+
+A pack holds what dd-observe knows of a system: how the Agent reads it, which options a wish may set, and which monitors come along. A wish names its pack; without a name the pack with the service's name is taken, else \`generic\`.
+
+${table(["pack", "what for", "Agent's folder", "Agent from"], overview)}
+
+${names.map((name) => section(packs.get(name)!)).join("\n\n")}
+`;
+}
+
+function section(pack: Pack): string {
+  const { scheme, port, path } = pack.endpoint;
+  const where = `${scheme}://<address of the instance>:${port ?? "<registered port>"}${path}`;
+  return [
+    `## ${pack.name}`,
+    `${pack.title}. ${pack.description}`,
+    `Endpoint, unless the wish says otherwise: ${code(where)}`,
+    `### Setup of ${pack.name}`,
+    pack.setup.trim(),
+    `### Options of ${pack.name}`,
+    "Under `agent:` in the document. Everything else in the Agent's file is fixed by the pack.",
+    optionsTable(pack),
+    `### Monitors of ${pack.name}`,
+    "Under `monitors:` in the document: tune one, or switch it off with `false`. `${scope}` stands for the service's own tags.",
+    monitorsTable(pack),
+    `### Good to know about ${pack.name}`,
+    pack.notes.map((note) => `- ${note}`).join("\n"),
+    `Key metrics, which must have points if all is well: ${pack.keyMetrics.map(code).join(", ") || "none that every service has"}. Service checks: ${pack.serviceChecks.map(code).join(", ") || "none"}.`,
+    `Sources: ${pack.sources.map((source) => `<${source}>`).join(", ")}`,
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n");
+}
+
+function optionsTable(pack: Pack): string {
+  const rows = Object.entries(pack.options).map(([name, option]) => {
+    const schema = optionSchema(option);
+    const type = [typeInWords(schema), ...limitsOf(schema)].join(", ");
+    const byDefault = option.default === undefined ? "" : code(JSON.stringify(option.default));
+    return [code(name), type, byDefault, option.description, code(option.option)];
+  });
+  return table(["option", "type", "default", "what it does", "in the Agent's file"], rows);
+}
+
+function monitorsTable(pack: Pack): string {
+  const rows = Object.entries(pack.monitors).map(([name, monitor]) => [
+    code(name),
+    `${monitor.summary}${conditions(monitor)}`,
+    code(monitor.query),
+    thresholds(monitor),
+    noData(monitor),
+  ]);
+  return table(["monitor", "what it means", "query", "thresholds", "missing data"], rows);
+}
+
+function conditions({ needs, default: isDefault }: PackMonitor): string {
+  const needed = needs === undefined ? "" : ` Needs \`agent.${needs}: true\`.`;
+  return `${needed}${isDefault === false ? " Made only when a document names it." : ""}`;
+}
+
+function thresholds({ critical, criticalRecovery, warning, warningRecovery, ok }: PackMonitor): string {
+  const parts = [
+    ["critical", critical],
+    ["warning", warning],
+    ["recovers at", criticalRecovery],
+    ["warning recovers at", warningRecovery],
+    ["ok", ok],
+  ] as const;
+  return parts
+    .filter(([, value]) => value !== undefined)
+    .map(([word, value]) => `${word} ${value}`)
+    .join(", ");
+}
+
+function noData({ notifyNoData, noDataTimeframe, onMissingData }: PackMonitor): string {
+  if (onMissingData !== undefined) return code(onMissingData);
+  if (notifyNoData !== true) return "no alert";
+  return noDataTimeframe === undefined ? "alerts" : `alerts after ${noDataTimeframe} min`;
+}

@@ -1,0 +1,131 @@
+import { limitsOf, typeInWords } from "../crds/explain.ts";
+import { jsonSchemaOf, type JsonSchema } from "../crds/json-schema.ts";
+import { monitorLayer } from "../crds/monitor.ts";
+import { policySchema, STRICT_POLICY } from "../crds/policy.ts";
+import { TAG_OF_FIELD } from "../crds/tags.ts";
+import { wishLayer } from "../crds/wish.ts";
+import { DOCUMENT_LIMITS } from "../crds/yaml-text.ts";
+import { code, table } from "./markdown.ts";
+
+/** `docs/reference/wish.md`: every field of a wish, by tag and by document. */
+export function wishReference(): string {
+  return `<!-- Made by docs/generate.ts from crds/. Don't edit. -->
+
+# The wish
+
+A service is observed if it has the tag \`dd-observe\` in Consul's catalog, or a document at \`observability/<service>\` in Consul's KV store, YAML or JSON. An empty document means: all defaults.
+
+\`\`\`yaml
+pack: ray
+env: production
+team: ml-platform
+tags: [cost-center:42]
+endpoint: { port: 8080, path: /metrics }
+agent: { minCollectionInterval: 30, excludeMetrics: ["^python_gc_"] }
+notify: ["@slack-ml"]
+monitors:
+  object-store-pressure: { critical: 0.85, warning: 0.75, criticalRecovery: 0.8, warningRecovery: 0.7 } # tune one of the pack's
+  node-cpu: false # switch one off
+  queue-too-long: # one of your own
+    type: query alert
+    query: avg(last_5m):sum:ray.tasks{\${scope},state:pending*} > \${critical}
+    critical: 1000
+drift: correct
+deletion: delete
+\`\`\`
+
+\`dd-observe validate FILE\` checks a document offline, \`dd-observe explain FIELD\` says what is written here, and \`crds/schemas/wish.json\` completes names in an editor:
+
+\`\`\`yaml
+# yaml-language-server: $schema=crds/schemas/wish.json
+\`\`\`
+
+## Fields
+
+${fieldsTable(jsonSchemaOf(wishLayer))}
+
+A tag that takes a list separates its entries by commas: \`dd-observe.tags=cost-center:42,tier:1\`. Other fields can't be set by tag. Without the bare tag \`dd-observe\` the others don't make a service observed.
+
+Which options stand under \`agent\` and which monitors come along is up to the pack: [packs.md](packs.md).
+
+## A monitor's fields
+
+Under \`monitors.<name>\` stands \`false\` (off), \`true\` (on, as the pack has it or as inherited), or a mapping of these. \`type\` and \`query\` only for a monitor of your own, which needs both.
+
+${fieldsTable(jsonSchemaOf(monitorLayer), "")}
+
+In \`query\`, \`message\`, \`escalationMessage\` and \`name\`: \`\${scope}\` stands for the service's own tags (\`service:ray,env:production,cluster:dc1\`), \`\${scopeTags}\` for the same in quotes, as \`.over(…)\` wants it, \`\${service}\`, \`\${env}\`, \`\${critical}\` and \`\${warning}\` for what they are called, and \`\${option.<name>}\` for an option of the Agent's check.
+
+## How it is put together
+
+1. \`observability/_defaults\`, what every service inherits. It takes every field but \`pack\` and \`endpoint\`. What it says of an option or monitor that a service's pack doesn't have is left out there; a name that no pack has is a mistake.
+2. The service's tags.
+3. The service's document.
+
+What comes later wins, field by field. Mappings (\`endpoint\`, \`agent\`, \`monitors\` and each monitor) are joined key by key. \`tags\` are joined by the key before the colon. Other lists, such as \`notify\`, are replaced. All instances of a service share one wish, so two values for one field among their tags are a mistake.
+
+The pack is the one that the wish names; without one, the pack with the service's name, else \`generic\`.
+
+If anything is wrong, by a slip, a forbidden value, or a broken \`_defaults\`, the service is *held*: what stands in the Agent and in Datadog stays as it is until the wish is right.
+
+## drift, deletion, paused
+
+- \`drift: correct\` sets right what a person changed in Datadog or on disk. \`drift: report\` only shows it. Mutes and downtimes are always theirs.
+- \`deletion: delete\` removes the objects of a service that is gone, after the grace period. \`deletion: retain\` leaves them where they are, with their mark: nobody corrects or deletes them any more, and they are taken up again if the service comes back. It holds as it was when the object was last written, since a wish that is gone can't be asked.
+- \`paused: true\` writes and deletes nothing of the service until it is \`false\` again.
+
+## Limits
+
+- A document has at most ${DOCUMENT_LIMITS.bytes / 1024} KiB, ${DOCUMENT_LIMITS.depth} levels and ${DOCUMENT_LIMITS.aliases} aliases. A key stands once. Only one document per text.
+- An unknown field is a mistake, never ignored.
+- A regular expression has at most 200 characters, and only what JavaScript and Python read alike; what could take for ever is refused.
+- No text that reaches the Agent holds \`%%\`, \`ENC[\`, \`\${\` or control characters: the Agent would fill in secrets of its own.
+- The host is always the instance's own address. Credentials, certificates, headers and proxies can't be wished.
+
+## Reserved names
+
+Keys that begin with \`_\` are no services: \`observability/_defaults\` is what every service inherits, \`observability/.keep\` is put there by dd-observe itself.
+
+## The policy
+
+What people may wish is a file of the operator's own (\`DD_OBSERVE_POLICY_FILE\`), never in the KV store.
+
+${table(
+  ["field", "type", "default", "what it means"],
+  Object.entries(jsonSchemaOf(policySchema).properties ?? {}).map(([name, schema]) => {
+    const value = (STRICT_POLICY as Readonly<Record<string, unknown>>)[name];
+    return [
+      code(name),
+      typeInWords(schema),
+      value === undefined ? "" : code(JSON.stringify(value)),
+      schema.description ?? "",
+    ];
+  }),
+)}
+`;
+}
+
+function fieldsTable(schema: JsonSchema, tagHead = "as a tag"): string {
+  const isTagged = tagHead !== "";
+  const rows = fieldRows(schema).map(([path, type, byDefault, description]) => {
+    const tag = TAG_OF_FIELD.get(path);
+    const tagCell = tag === undefined ? "" : code(`dd-observe.${tag}=…`);
+    return [code(path), type, byDefault, description, ...(isTagged ? [tagCell] : [])];
+  });
+  return table(["field", "type", "default", "what it means", ...(isTagged ? [tagHead] : [])], rows);
+}
+
+function fieldRows(schema: JsonSchema, prefix = ""): readonly (readonly [string, string, string, string])[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const limits = limitsOf(field).filter((limit) => !limit.includes("must match"));
+    const examples = (Array.isArray(field["examples"]) ? field["examples"] : []) as readonly unknown[];
+    const shown = examples.map((example) =>
+      code(typeof example === "string" ? example : JSON.stringify(example)),
+    );
+    const description = `${field.description ?? ""}${shown.length === 0 ? "" : ` Such as ${shown.join(", ")}.`}`;
+    const byDefault = field.default === undefined ? "" : code(JSON.stringify(field.default));
+    const row = [path, [typeInWords(field), ...limits].join(", "), byDefault, description] as const;
+    return [row, ...fieldRows(field, `${path}.`)];
+  });
+}
