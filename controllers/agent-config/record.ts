@@ -66,7 +66,11 @@ export function parseManifest(text: string | undefined, clusterId: string): Mani
   return { reloadedAt: parsed.data.reloadedAt, files };
 }
 
-export function renderManifest(manifest: Manifest, clusterId: string): string {
-  const files = Object.fromEntries([...manifest.files].sort(([a], [b]) => (a < b ? -1 : 1)));
-  return `${JSON.stringify({ version: 1, clusterId, reloadedAt: manifest.reloadedAt, files }, undefined, 1)}\n`;
+/** One line per file, so that two manifests can be compared by eye. */
+export function renderManifest({ reloadedAt, files }: Manifest, clusterId: string): string {
+  const head = JSON.stringify({ version: 1, clusterId, reloadedAt });
+  const lines = [...files]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, record]) => `${JSON.stringify(path)}:${JSON.stringify(record)}`);
+  return `${head.slice(0, -1)},"files":{\n${lines.join(",\n")}\n}}\n`;
 }
