@@ -69,7 +69,7 @@ export function readBlocking(connection: ConsulConnection): BlockingReader {
   return async function read(wanted, signal) {
     const attempt: Attempt = { tried: wanted.tried, right: wanted.right, writes: false };
     const waitMs = wanted.index > 0 ? wanted.waitMs : 0;
-    const deadline = AbortSignal.timeout(waitMs + waitMs / 16 + MARGIN_MS);
+    const deadline = AbortSignal.timeout(Math.ceil(waitMs + waitMs / 16 + MARGIN_MS));
     const ends = [signal, deadline, ...(connection.signal === undefined ? [] : [connection.signal])];
     const either = AbortSignal.any(ends);
     let response: Response;

@@ -192,8 +192,8 @@ test("looks again soon at an answer that proves nothing, even if its index stays
   expect(taken).toEqual(["allowed now"]);
   expect(scripted.asked).toEqual([
     { index: 0, waitMs: 60_000 },
-    { index: 15, waitMs: 5_000 },
-    { index: 15, waitMs: 5_000 },
+    { index: 15, waitMs: 2_000 },
+    { index: 15, waitMs: 2_000 },
     { index: 15, waitMs: 60_000 },
     { index: 15, waitMs: 60_000 },
   ]);

@@ -49,7 +49,7 @@ export interface Watch<T> extends AsyncIterable<T> {
 /** Consul keeps the connection of an aborted read until its wait ends: so not longer than this. */
 const WAIT_MS = 60_000;
 /** A right that is given later changes no index, so an answer without proof is asked for again after this. */
-const UNPROVEN_WAIT_MS = 5_000;
+const UNPROVEN_WAIT_MS = 2_000;
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_CAP_MS = 30_000;
 

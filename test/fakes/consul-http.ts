@@ -99,7 +99,9 @@ export async function answerRead(asked: Asked, state: ConsulState, readable: Rea
   const waitMs = Math.min(wait === 0 ? DEFAULT_WAIT_MS : wait, MAX_WAIT_MS);
   const jitterMs = Math.random() * (waitMs / 16);
   const signal =
-    minIndex > 0 ? AbortSignal.any([asked.signal, AbortSignal.timeout(waitMs + jitterMs)]) : asked.signal;
+    minIndex > 0
+      ? AbortSignal.any([asked.signal, AbortSignal.timeout(Math.ceil(waitMs + jitterMs))])
+      : asked.signal;
 
   let current = readable.evaluate();
   const isNews = (): boolean => minIndex === 0 || current.index > minIndex;
