@@ -30,16 +30,12 @@ function isOwnTag(text: string): boolean {
   return lower.startsWith("dd-observe") || OWN_TAG_KEYS.includes(lower.slice(0, lower.indexOf(":")));
 }
 
-/**
- * What never belongs into a text that reaches the Agent's file: control characters, halves of characters,
- * and marks that turn the direction of writing round.
- */
-export const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+/** Control characters, halves of characters, line ends, and marks that turn the direction of writing round. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 /**
  * Says what is wrong with a text that the Agent would replace by something secret, or undefined:
- * `%%env_DD_API_KEY%%` in a plain file is filled in from the Agent's environment, `ENC[…]` from its secret backend,
- * and `${…}` is how packs name what is filled in here.
+ * `%%env_DD_API_KEY%%` in a plain file is filled in from the Agent's environment, `ENC[…]` from its secret backend.
  *
  * @see https://docs.datadoghq.com/agent/configuration/secrets-management/
  */
@@ -47,15 +43,23 @@ export function forbiddenText(text: string): string | undefined {
   if (text.includes("%%"))
     return "must not contain %%: the Agent would replace it by values of its own environment";
   if (/ENC\s*\[/i.test(text)) return "must not contain ENC[: the Agent would replace it by a secret";
-  if (text.includes("${")) return "must not contain ${: only packs fill in values";
-  if (UNPRINTABLE.test(text)) return "must not contain control characters";
+  // oxlint-disable-next-line no-control-regex -- refusing control characters is the point
+  if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(text)) return "must not contain control characters";
   return undefined;
 }
 
-/** Adds {@link forbiddenText} to a schema, with its own words. */
+/** The same for a text that people wish: it stands on one line, and `${…}` is for packs alone. */
+export function wrongWishText(text: string): string | undefined {
+  const forbidden = forbiddenText(text);
+  if (forbidden !== undefined) return forbidden;
+  if (UNPRINTABLE.test(text)) return "must not contain control characters";
+  return text.includes("${") ? "must not contain ${: only packs fill in values" : undefined;
+}
+
+/** Adds {@link wrongWishText} to a schema, with its own words. */
 export function harmless(schema: z.ZodString): z.ZodString {
-  return schema.refine((text) => forbiddenText(text) === undefined, {
-    error: (issue) => forbiddenText(String(issue.input)) ?? "is not allowed",
+  return schema.refine((text) => wrongWishText(text) === undefined, {
+    error: (issue) => wrongWishText(String(issue.input)) ?? "is not allowed",
   });
 }
 

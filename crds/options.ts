@@ -1,4 +1,4 @@
-import { forbiddenText } from "./names.ts";
+import { wrongWishText } from "./names.ts";
 import type { PackOption } from "./pack.ts";
 import { wrongRegex } from "./regex.ts";
 
@@ -51,7 +51,7 @@ function eachOf(value: unknown, wrong: (text: string) => string | undefined): st
 
 function wrongText(option: PackOption, text: string): string | undefined {
   if (text === "") return "must not be empty";
-  const forbidden = forbiddenText(text);
+  const forbidden = wrongWishText(text);
   if (forbidden !== undefined) return forbidden;
   if (option.pattern !== undefined && !new RegExp(`^(?:${option.pattern})$`, "u").test(text))
     return `must match ${option.pattern}`;

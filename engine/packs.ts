@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 import { readDocument, type Parsed } from "../crds/document.ts";
+import { packFaults } from "../crds/pack-check.ts";
 import { packConf, packManifest, packMonitors, type Pack } from "../crds/pack.ts";
 import { formatProblem, type Problem } from "../crds/problem.ts";
 
@@ -61,24 +62,16 @@ function readFile<Schema extends Parameters<typeof readDocument>[2]>(
 }
 
 function inconsistencies(pack: Pack, dir: string): readonly Problem[] {
-  const owner = path.join(dir, "pack.yaml");
-  const problems: Problem[] = [];
-  if (pack.name !== path.basename(dir))
-    problems.push({
-      owner,
-      reason: "InvalidName",
-      path: "name",
-      message: `name is ${pack.name}, but the folder is ${path.basename(dir)}`,
-    });
-  for (const [name, monitor] of Object.entries(pack.monitors)) {
-    if (monitor.needs !== undefined && !Object.hasOwn(pack.options, monitor.needs)) {
-      problems.push({
-        owner: path.join(dir, "monitors.yaml"),
-        reason: "UnknownField",
-        path: `${name}.needs`,
-        message: `${name}.needs names no option of the pack: ${monitor.needs}`,
-      });
-    }
+  const problems: Problem[] = packFaults(pack).map(({ file, path: place, message }) => ({
+    owner: path.join(dir, file),
+    reason: "PackInvalid",
+    path: place,
+    message,
+  }));
+  const folder = path.basename(dir);
+  if (pack.name !== folder) {
+    const message = `name is ${pack.name}, but the folder is ${folder}`;
+    problems.push({ owner: path.join(dir, "pack.yaml"), reason: "InvalidName", path: "name", message });
   }
   return problems;
 }

@@ -1,0 +1,108 @@
+import { MONITOR_VARIABLES } from "./checks.ts";
+import { wrongOption } from "./options.ts";
+import { placeholdersIn, type Pack, type PackOption } from "./pack.ts";
+import { compiles } from "./regex.ts";
+
+/** Something in a pack's files that doesn't fit together. `file` and `path` say where. */
+export interface PackFault {
+  readonly file: "pack.yaml" | "conf.yaml" | "monitors.yaml";
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What `${…}` can stand for in conf.yaml and in the defaults of options. */
+export const CONF_VARIABLES = [
+  "service",
+  "serviceName",
+  "endpoint",
+  "base",
+  "env",
+  "team",
+  "cluster",
+  "tags",
+] as const;
+
+/**
+ * Options of the Agent that reach files, secrets or other hosts, or leave what dd-observe controls.
+ * No pack may hand them to a wish.
+ */
+const NEVER_OPTIONS =
+  /^(tls_|ssl_|kerberos_|aws_|ntlm_|auth_|bearer_token|proxy$|skip_proxy$|headers$|extra_headers$|username$|password$|acl_token$|allow_redirects$|log_requests$|client_cert_file$|private_key_file$|ca_bundle_file$|openmetrics_endpoint$|prometheus_url$|url$|host$|loader$|tags$|service$|hostname_|empty_default_hostname$|collect_endpoint_data_for_flare$)/;
+
+/** Finds what the schemas of a pack's files can't say: names, placeholders and defaults that must fit one another. */
+export function packFaults(pack: Pack): readonly PackFault[] {
+  return [...optionFaults(pack), ...confFaults(pack), ...monitorFaults(pack)];
+}
+
+function optionFaults(pack: Pack): readonly PackFault[] {
+  return Object.entries(pack.options).flatMap(([name, option]) => {
+    const path = `options.${name}`;
+    const message = wrongDefinition(option);
+    return message === undefined ? [] : [{ file: "pack.yaml" as const, path, message: `${path} ${message}` }];
+  });
+}
+
+function wrongDefinition(option: PackOption): string | undefined {
+  if (NEVER_OPTIONS.test(option.option)) return `hands ${option.option} to a wish, which is never allowed`;
+  if (option.pattern !== undefined && !compiles(option.pattern, "u"))
+    return "has a pattern that doesn't compile";
+  if (option.type === "choice" && (option.values ?? []).length === 0) return "is a choice without values";
+  const texts = [option.default].flat().filter((value) => typeof value === "string");
+  const filledIn = texts.flatMap((text) => placeholdersIn(text));
+  const unknown = filledIn.find((variable) => !(CONF_VARIABLES as readonly string[]).includes(variable));
+  if (unknown !== undefined) return `has a default with \${${unknown}}, which stands for nothing`;
+  if (option.default === undefined || filledIn.length > 0) return undefined;
+  const wrong = wrongOption(option, option.default);
+  return wrong === undefined ? undefined : `has a default that it doesn't allow itself: it ${wrong}`;
+}
+
+function confFaults(pack: Pack): readonly PackFault[] {
+  const known = [...CONF_VARIABLES, ...Object.keys(pack.options).map((name) => `option.${name}`)];
+  const faults = textsIn(pack.conf).flatMap(([path, text]) =>
+    placeholdersIn(text)
+      .filter((variable) => !known.includes(variable))
+      .map((variable) => fault("conf.yaml", path, `\${${variable}} stands for nothing`)),
+  );
+  const doubly = Object.values(pack.options).filter(({ option }) =>
+    Object.hasOwn(pack.conf.instance, option),
+  );
+  for (const { option } of doubly)
+    faults.push(fault("conf.yaml", `instance.${option}`, "is an option of pack.yaml as well"));
+  if (pack.conf.instance["allow_redirects"] !== false)
+    faults.push(fault("conf.yaml", "instance", "must have allow_redirects: false"));
+  return faults;
+}
+
+function monitorFaults(pack: Pack): readonly PackFault[] {
+  const known = [...MONITOR_VARIABLES, ...Object.keys(pack.options).map((name) => `option.${name}`)];
+  return Object.entries(pack.monitors).flatMap(([name, monitor]) => {
+    const { query, type, needs } = monitor;
+    const faults = textsIn(monitor).flatMap(([path, text]) =>
+      placeholdersIn(text)
+        .filter((variable) => !known.includes(variable))
+        .map((variable) => fault("monitors.yaml", `${name}.${path}`, `\${${variable}} stands for nothing`)),
+    );
+    const wrong = (path: string, message: string): void =>
+      void faults.push(fault("monitors.yaml", `${name}.${path}`, message));
+    if (needs !== undefined && !Object.hasOwn(pack.options, needs))
+      wrong("needs", `names no option of the pack: ${needs}`);
+    const isCheck = type === "service check";
+    if (!isCheck && !/[<>=]\s*\$\{critical\}\s*$/.test(query))
+      wrong("query", "must end in a comparison with ${critical}");
+    if (!query.includes(isCheck ? "${scopeTags}" : "${scope"))
+      wrong("query", "must be narrowed to the service by ${scope}, or ${scopeTags} in a service check");
+    return faults;
+  });
+}
+
+function fault(file: PackFault["file"], path: string, message: string): PackFault {
+  return { file, path, message: `${path} ${message}` };
+}
+
+function textsIn(value: unknown, path = ""): readonly (readonly [path: string, text: string])[] {
+  if (typeof value === "string") return [[path, value]];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    textsIn(inner, path === "" ? name : `${path}.${name}`),
+  );
+}
