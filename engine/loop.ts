@@ -55,6 +55,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   #snapshot: S | undefined;
   #seen: S["services"] = new Map();
   #report: Report<Body> | undefined;
+  #stop: AbortSignal | undefined;
 
   constructor(options: LoopOptions<S, Body>) {
     this.#options = options;
@@ -66,6 +67,11 @@ export class ControllerLoop<S extends Snapshot, Body> {
 
   get name(): string {
     return this.#options.controller.name;
+  }
+
+  /** True if the last pass went to its end, so that `owns` can be trusted. */
+  get isSettled(): boolean {
+    return this.#report !== undefined && this.#report.error === undefined && !this.#cache.isStale;
   }
 
   /** What the last pass saw and did. */
@@ -85,13 +91,19 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#schedule.request();
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#schedule.wait(signal);
-      if (signal.aborted) return;
-      if (this.#schedule.isPassDue) await this.pass(signal);
-      if (this.#snapshot !== undefined && this.#schedule.isVerificationDue)
-        await this.#verify(this.#snapshot, signal);
+  /**
+   * @param stop No further action is begun after it aborts; the one under way is finished.
+   * @param abort Gives up the one under way as well, such as when leadership is lost.
+   */
+  async run(stop: AbortSignal, abort: AbortSignal): Promise<void> {
+    this.#stop = stop;
+    const either = AbortSignal.any([stop, abort]);
+    while (!either.aborted) {
+      await this.#schedule.wait(either);
+      if (either.aborted) return;
+      if (this.#schedule.isPassDue) await this.pass(abort);
+      if (this.#snapshot === undefined || either.aborted) continue;
+      if (this.#schedule.isVerificationDue) await this.#verify(this.#snapshot, either);
     }
   }
 
@@ -144,7 +156,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
       policy: (plan, owned) => this.#applyPolicies(plan, owned, snapshot, desired),
       confirm: async () => controller.compile(await confirm(signal)),
       mayWrite: async () => await mayWrite(signal),
-      isOvertaken: () => this.#schedule.isPending,
+      isOvertaken: () => this.#schedule.isPending || this.#stop?.aborted === true,
       urgent,
       onOutcome: (outcome) => this.#publisher.note(outcome),
       signal,
@@ -198,14 +210,12 @@ export class ControllerLoop<S extends Snapshot, Body> {
     for (const [owner, since] of this.#absence.since) board.setAbsentSince(owner, since);
     for (const owner of new Set(report.outcomes.map((outcome) => outcome.owner))) {
       if (snapshot.services.has(owner)) board.setAbsentSince(owner, undefined);
-      else if (!this.#owns(owner)) {
-        this.#absence.forget(owner);
-        board.forget(owner);
-      }
+      else if (!this.owns(owner)) this.#absence.forget(owner);
     }
   }
 
-  #owns(owner: string): boolean {
+  /** True if anything of this owner stands in the target, as far as we know. */
+  owns(owner: string): boolean {
     for (const object of this.#cache.objects().values()) if (object.owner === owner) return true;
     return false;
   }

@@ -71,7 +71,9 @@ export class Resolver {
     const visit = (service: string, tags: readonly string[], document: DocumentText | undefined): void => {
       const before = this.#remembered.get(service);
       const same = before?.tags === tags && before.document === document && before.ground === ground;
-      const now = same ? before : { tags, document, ground, resolution: resolve(service, tags, document, ground) };
+      const now = same
+        ? before
+        : { tags, document, ground, resolution: resolve(service, tags, document, ground) };
       remembered.set(service, now);
       if (now.resolution !== undefined) services.set(service, now.resolution);
     };

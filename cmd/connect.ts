@@ -1,0 +1,38 @@
+import { createConsul, type Consul } from "../clients/consul.ts";
+import { ApiError } from "../clients/errors.ts";
+import { BUILT_IN_PACKS, loadPacks } from "../engine/packs.ts";
+import { Resolver } from "../engine/snapshot.ts";
+import type { Config } from "./config.ts";
+
+export function openConsul({ consul }: Config): Consul {
+  return createConsul({
+    address: consul.address,
+    ...(consul.token === undefined ? {} : { token: consul.token }),
+    ...(consul.caCert === undefined ? {} : { caCert: consul.caCert }),
+    ...(consul.namespace === undefined ? {} : { namespace: consul.namespace }),
+    ...(consul.datacenter === undefined ? {} : { datacenter: consul.datacenter }),
+  });
+}
+
+/** The operator's id: as configured, else the Consul datacenter. */
+export async function clusterIdOf(config: Config, consul: Consul, signal?: AbortSignal): Promise<string> {
+  if (config.clusterId !== undefined) return config.clusterId;
+  try {
+    return (await consul.agentSelf(signal)).datacenter;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.failure !== "unauthorized") throw error;
+    throw new ApiError("learn the cluster's id from Consul's agent", error.message, {
+      failure: "unauthorized",
+      cause: error,
+      hint: 'Set --cluster-id or DD_OBSERVE_CLUSTER_ID, or give the token agent_prefix "" { policy = "read" }',
+    });
+  }
+}
+
+export function openResolver(config: Config): Resolver {
+  return new Resolver({ packs: packsOf(config), policy: config.policy, tagName: config.tagName });
+}
+
+export function packsOf(config: Config): ReturnType<typeof loadPacks> {
+  return loadPacks([BUILT_IN_PACKS, ...config.packDirs]);
+}

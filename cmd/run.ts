@@ -1,0 +1,330 @@
+import { ApiError, toError } from "../clients/errors.ts";
+import type { Consul } from "../clients/consul.ts";
+import { CLUSTER_CONTROLLERS, NODE_CONTROLLERS } from "../controllers/index.ts";
+import { Board } from "../engine/board.ts";
+import { CONTROL_KEYS } from "../engine/control.ts";
+import { campaign, type Standing, type Term } from "../engine/lease.ts";
+import { openLog, type Log } from "../engine/log.ts";
+import { createMetrics, type Metrics } from "../engine/metrics.ts";
+import { Feed, serve, startControl, type OperatorSettings } from "../engine/operator.ts";
+import { startServer, type Check } from "../engine/server.ts";
+import type { NodeSnapshot, Snapshot } from "../engine/snapshot.ts";
+import {
+  clusterSource,
+  ensureSentinel,
+  nodeSource,
+  type ClusterState,
+  type NodeState,
+} from "../engine/sources.ts";
+import { STATUS_KEYS } from "../engine/status.ts";
+import { backups, readOrganisation, writeOrganisation } from "./backups.ts";
+import type { Config, Role } from "./config.ts";
+import { clusterIdOf, openConsul, openResolver } from "./connect.ts";
+import { pagesOf } from "./pages.ts";
+
+/** Everything that one running process has. */
+interface Process {
+  readonly config: Config;
+  readonly consul: Consul;
+  readonly clusterId: string;
+  readonly settings: OperatorSettings;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Aborts when the process is asked to stop. */
+  readonly stop: AbortSignal;
+  readonly boards: Map<string, Board>;
+  readonly checks: (() => Check)[];
+  standing: Standing | undefined;
+}
+
+/** How long what is under way may take after SIGTERM. Nomad kills after 5 s unless told otherwise; deploy/ says 30 s. */
+const DRAIN_MS = 20_000;
+
+export interface RunHandle {
+  /** URL of the status page and of `/metrics`. */
+  readonly url: string;
+  /** Ends when the operator has stopped. */
+  readonly done: Promise<void>;
+}
+
+/** Starts the operator. Ends when `stop` aborts and everything under way is finished. */
+export async function startOperator(
+  config: Config,
+  role: Role,
+  stop: AbortSignal,
+  log = openLog({ level: config.logLevel, pretty: process.stdout.isTTY }),
+): Promise<RunHandle> {
+  const consul = openConsul(config);
+  const clusterId = await patiently(log, stop, async () => await clusterIdOf(config, consul, stop));
+  const metrics = createMetrics();
+  const settings: OperatorSettings = {
+    consul,
+    statePrefix: config.statePrefix,
+    resyncMs: config.resyncMs,
+    graceMs: config.graceMs,
+    limit: config.limit,
+    log,
+    metrics,
+  };
+  const process: Process = {
+    config,
+    consul,
+    clusterId,
+    settings,
+    log,
+    metrics,
+    stop,
+    boards: new Map(),
+    checks: [],
+    standing: undefined,
+  };
+
+  const duties = [
+    ...(role === "controller" ? [] : [runNode(process)]),
+    ...(role === "node" ? [] : [runController(process)]),
+  ];
+  const server = await startServer({
+    ...config.http,
+    health: () => merge(process.checks),
+    readiness: () => merge([...process.checks, () => ready(process, role)]),
+    metrics: async () => ({ type: metrics.registry.contentType, body: await metrics.registry.metrics() }),
+    pages: pagesOf({ role, clusterId, boards: process.boards, standing: () => process.standing }),
+  });
+  log.info({ role, clusterId, consul: config.consul.address, url: server.url }, "started");
+  const done = Promise.all(duties).then(
+    async () => await server.stop(),
+    async (error: unknown) => {
+      await server.stop();
+      throw error;
+    },
+  );
+  return { url: server.url, done };
+}
+
+async function runController(process: Process): Promise<void> {
+  const { config, consul, settings, log, stop } = process;
+  await patiently(log, stop, async () => await ensureSentinel({ consul, prefix: config.kvPrefix }, stop));
+  await patiently(
+    log,
+    stop,
+    async () => await consul.kvPut(CONTROL_KEYS.keep(config.statePrefix), "", { cas: 0 }, stop),
+  );
+  if (stop.aborted) return;
+
+  const resolver = openResolver(config);
+  const feed = new Feed<ClusterState, Snapshot>(
+    clusterSource({ consul, prefix: config.kvPrefix }),
+    (state, paused) => resolver.ofCluster(state, paused),
+  );
+  process.checks.push(() => watchesMove(feed));
+  const control = startControl(settings, stop);
+  const feeding = feed.run(control.changes(), stop);
+  const watching = logSourceErrors(feed, "catalog and documents", log, stop);
+
+  await campaign(
+    {
+      consul,
+      key: `${config.statePrefix}/leader`,
+      holder: config.holder,
+      signal: stop,
+      onStanding: (standing) => noteStanding(process, standing),
+    },
+    async (term) => await lead(process, feed, term),
+  );
+  await Promise.all([feeding, watching]);
+}
+
+function noteStanding(process: Process, standing: Standing): void {
+  const before = process.standing;
+  process.standing = standing;
+  process.metrics.leader.set(standing.role === "leader" ? 1 : 0);
+  if (before?.role === standing.role) return;
+  if (standing.role === "unknown") process.log.warn({ error: standing.error.message }, "leadership unknown");
+  else
+    process.log.info(
+      standing.role === "leader" ? { epoch: standing.epoch } : { leader: standing.leader?.holder },
+      standing.role === "leader" ? "leading" : "standing by",
+    );
+}
+
+/** One term as the leader. */
+async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: Term): Promise<void> {
+  const { config, consul, settings, log, clusterId, stop } = process;
+  const board = new Board("controller");
+  process.boards.set("controller", board);
+  const store = async (ops: Parameters<Term["fencedTxn"]>[0]): Promise<{ readonly ok: true }> => {
+    await term.fencedTxn(ops);
+    return { ok: true };
+  };
+  const abort = AbortSignal.any([term.signal, drainDeadline(stop)]);
+  const organisation = await readOrganisation(consul, config.statePrefix, abort);
+  const deps = {
+    clusterId,
+    policy: config.policy,
+    tagName: config.tagName,
+    isDryRun: false,
+    approved: () => feed.control.approved,
+    onBackup: backups({ statePrefix: config.statePrefix, scope: "cluster", store, log }),
+    log,
+    datadog: config.datadog,
+    organisation,
+    onOrganisation: (id: number) => writeOrganisation(config.statePrefix, id, store, log),
+  };
+  try {
+    await serve(
+      {
+        settings,
+        feed,
+        registrations: CLUSTER_CONTROLLERS.map((create) => create(deps)),
+        board,
+        statusPrefix: STATUS_KEYS.ofController(config.statePrefix),
+        store,
+        mayWrite: async () => await term.check(),
+        tellsAccepted: true,
+      },
+      stop,
+      abort,
+    );
+  } finally {
+    process.boards.delete("controller");
+  }
+}
+
+async function runNode(process: Process): Promise<void> {
+  const { config, consul, settings, log, clusterId, stop } = process;
+  const resolver = openResolver(config);
+  const source = nodeSource({ consul, prefix: config.kvPrefix, nodeName: config.nodeName });
+  const feed = new Feed<NodeState, NodeSnapshot>(source, (state, paused) => resolver.ofNode(state, paused));
+  process.checks.push(() => watchesMove(feed));
+  const control = startControl(settings, stop);
+  const feeding = feed.run(control.changes(), stop);
+  const watching = logSourceErrors(feed, "node", log, stop);
+  const first = await feed.first(stop);
+  if (first === undefined) return;
+
+  const board = new Board(first.node.name);
+  process.boards.set(first.node.name, board);
+  const store = async (
+    ops: Parameters<Term["fencedTxn"]>[0],
+    signal?: AbortSignal,
+  ): ReturnType<Consul["txn"]> => await consul.txn(ops, signal);
+  const deps = {
+    clusterId,
+    policy: config.policy,
+    tagName: config.tagName,
+    isDryRun: false,
+    approved: () => feed.control.approved,
+    onBackup: backups({
+      statePrefix: config.statePrefix,
+      scope: `nodes/${encodeURIComponent(first.node.name)}`,
+      store,
+      log,
+    }),
+    log,
+    confdDir: config.confdDir,
+    agentUrl: config.agentUrl,
+    agentReload: config.agentReload,
+  };
+  await serve(
+    {
+      // A file of a service that has left the machine only makes the Agent complain.
+      settings: { ...settings, graceMs: Math.min(settings.graceMs, 60_000) },
+      feed,
+      registrations: NODE_CONTROLLERS.map((create) => create(deps)),
+      board,
+      statusPrefix: STATUS_KEYS.ofNode(config.statePrefix, first.node.name),
+      store,
+      mayWrite: async () => undefined,
+      tellsAccepted: false,
+    },
+    stop,
+    drainDeadline(stop),
+  );
+  await Promise.all([feeding, watching]);
+}
+
+/** Aborts some time after the process was asked to stop. */
+function drainDeadline(stop: AbortSignal): AbortSignal {
+  const deadline = new AbortController();
+  stop.addEventListener(
+    "abort",
+    () => setTimeout(() => deadline.abort(new Error("the process is stopping")), DRAIN_MS).unref(),
+    { once: true },
+  );
+  return deadline.signal;
+}
+
+/** Tries until it works: at its start the operator waits for Consul, as long as it takes. */
+async function patiently<T>(log: Log, stop: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (stop.aborted || !(error instanceof ApiError) || error.failure === "rejected") throw error;
+      if (failures === 0) log.error({ error: error.message, hint: error.hint }, "waiting for consul");
+      const pause = Promise.withResolvers<void>();
+      const timer = setTimeout(
+        pause.resolve,
+        Math.min(500 * 2 ** failures, 10_000) * (0.5 + Math.random() / 2),
+      );
+      stop.addEventListener("abort", () => pause.resolve(), { once: true });
+      await pause.promise;
+      clearTimeout(timer);
+      if (stop.aborted) throw toError(stop.reason);
+    }
+  }
+}
+
+const LOOK_MS = 1_000;
+
+/** Says once why no news comes, and when it comes again. */
+async function logSourceErrors(
+  feed: Feed<ClusterState, Snapshot> | Feed<NodeState, NodeSnapshot>,
+  watch: string,
+  log: Log,
+  stop: AbortSignal,
+): Promise<void> {
+  let told: string | undefined;
+  const look = (): void => {
+    const { error } = feed.source.health;
+    if (error?.message === told) return;
+    if (error !== undefined)
+      log.error({ watch, reason: error.failure, error: error.message, hint: error.hint }, "source failing");
+    else log.info({ watch }, "source back");
+    told = error?.message;
+  };
+  const timer = setInterval(look, LOOK_MS);
+  await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
+  clearInterval(timer);
+}
+
+/** A blocking read lasts a minute and a sixteenth; three of them without a sign are too many. */
+const SILENCE_MS = 200_000;
+
+function watchesMove(feed: Feed<ClusterState, Snapshot> | Feed<NodeState, NodeSnapshot>): Check {
+  const now = Date.now();
+  const silent = feed.source.health.watches.filter(
+    ({ lastProgressMs }) => lastProgressMs > 0 && now - lastProgressMs > SILENCE_MS,
+  );
+  return {
+    ok: silent.length === 0,
+    problems: silent.map(
+      ({ name, error }) =>
+        `the watch of ${name} makes no progress${error === undefined ? "" : `: ${error.message}`}`,
+    ),
+  };
+}
+
+function ready(process: Process, role: Role): Check {
+  const problems: string[] = [];
+  if (role !== "controller" && ![...process.boards.keys()].some((writer) => writer !== "controller"))
+    problems.push("the first snapshot of this node is not there yet");
+  if (role !== "node" && (process.standing === undefined || process.standing.role === "unknown"))
+    problems.push("it is not known yet who leads");
+  return { ok: problems.length === 0, problems };
+}
+
+function merge(checks: readonly (() => Check)[]): Check {
+  const problems = checks.flatMap((check) => check().problems);
+  return { ok: problems.length === 0, problems };
+}

@@ -1,0 +1,36 @@
+import type { Policy } from "../crds/policy.ts";
+import type { Budget } from "../engine/budget.ts";
+import type { Log } from "../engine/log.ts";
+
+/** What every controller may use. */
+export interface CommonDeps {
+  /** Marks what this operator owns. */
+  readonly clusterId: string;
+  readonly policy: Policy;
+  readonly tagName: string;
+  /** True if nothing may be written: clients that cannot write are used. */
+  readonly isDryRun: boolean;
+  /** Hashes of plans that a person approved. */
+  readonly approved: () => ReadonlySet<string>;
+  /** Keeps the full text of what is about to be deleted or overwritten. */
+  readonly onBackup: (controller: string, key: string, reason: "delete" | "drift", text: string) => void;
+  readonly log: Log;
+}
+
+export interface ClusterDeps extends CommonDeps {
+  readonly datadog: {
+    readonly url: string;
+    readonly apiKey: string | undefined;
+    readonly appKey: string | undefined;
+  };
+  readonly budget?: Budget;
+  /** The Datadog organisation that was written to last, if it is remembered. */
+  readonly organisation?: number | undefined;
+  readonly onOrganisation: (organisation: number) => void;
+}
+
+export interface NodeDeps extends CommonDeps {
+  readonly confdDir: string;
+  readonly agentUrl: string;
+  readonly agentReload: string;
+}

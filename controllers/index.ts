@@ -1,0 +1,11 @@
+import type { Registration } from "../engine/operator.ts";
+import type { NodeSnapshot, Snapshot } from "../engine/snapshot.ts";
+import { agentConfig } from "./agent-config/index.ts";
+import type { ClusterDeps, NodeDeps } from "./deps.ts";
+import { monitors } from "./monitors/index.ts";
+
+/** What the leader keeps for the whole cluster. One line each. */
+export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<Snapshot>)[] = [monitors];
+
+/** What every machine keeps for itself. One line each. */
+export const NODE_CONTROLLERS: readonly ((deps: NodeDeps) => Registration<NodeSnapshot>)[] = [agentConfig];
