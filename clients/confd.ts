@@ -2,6 +2,7 @@ import {
   chmodSync,
   chownSync,
   type Dirent,
+  type FSWatcher,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -73,6 +74,7 @@ export class Confd {
     const files: ConfdFile[] = [];
     const conflicts: { path: string; why: string }[] = [];
     let reads = 0;
+    signal.throwIfAborted();
     for (const folder of this.#folders()) {
       for (const entry of readFolder(join(this.dir, folder))) {
         if (!entry.name.startsWith(this.#options.prefix)) continue;
@@ -155,47 +157,49 @@ export class Confd {
   }
 
   /**
-   * Tells of every change to a file with our name until the signal aborts. A hint that
-   * saves waiting for the next resync; where the system cannot watch, nothing is told.
+   * Tells of every change to a file with our name until the signal aborts, our own changes included.
+   * A hint that saves waiting for the next resync; where the system cannot watch, nothing is told.
    */
-  watch(onEdit: (path: string) => void, signal: AbortSignal): void {
-    const watched = new Set<string>();
+  watch(onChange: (path: string) => void, signal: AbortSignal): void {
+    const watchers = new Map<string, FSWatcher>();
     const watchFolder = (folder: string) => {
-      if (watched.has(folder) || signal.aborted) return;
-      this.#watchOne(folder, signal, {
-        onName: (name) => {
-          if (folder === "") {
-            if (name.endsWith(".d")) watchFolder(name);
-          } else if (name.startsWith(this.#options.prefix) && name.endsWith(SUFFIX))
-            onEdit(`${folder}/${name}`);
-        },
-        onEnd: () => watched.delete(folder),
+      watchers.get(folder)?.close();
+      watchers.delete(folder);
+      const watcher = this.#watchOne(folder, signal, (name) => {
+        if (name.startsWith(this.#options.prefix) && name.endsWith(SUFFIX)) onChange(`${folder}/${name}`);
       });
-      watched.add(folder);
+      if (watcher !== undefined) watchers.set(folder, watcher);
     };
-    watchFolder("");
+    // A folder that was removed and made again needs another watcher.
+    this.#watchOne(".", signal, (name, event) => {
+      if (event === "rename" && name.endsWith(".d")) watchFolder(name);
+    });
     for (const folder of this.#folders()) watchFolder(folder);
   }
 
   #watchOne(
     folder: string,
     signal: AbortSignal,
-    { onName, onEnd }: { onName: (name: string) => void; onEnd: () => void },
-  ): void {
+    onName: (name: string, event: string) => void,
+  ): FSWatcher | undefined {
+    const place = join(this.dir, folder);
+    const onError = (error: unknown) => {
+      if (codeOf(error) !== "ENOENT")
+        this.#options.onNotice(
+          `${fileError(`watch ${place}`, error).message}. Edits there heal at the next resync.`,
+        );
+    };
     try {
-      const watcher = watch(join(this.dir, folder), { signal, persistent: false });
-      watcher.on("change", (_event, name) => onName(String(name)));
+      const watcher = watch(place, { signal, persistent: false });
+      watcher.on("change", (event, name) => onName(String(name), event));
       watcher.on("error", (error) => {
         watcher.close();
-        onEnd();
-        this.#options.onNotice(
-          `Edits in ${join(this.dir, folder)} heal at the next resync: ${error.message}`,
-        );
+        onError(error);
       });
+      return watcher;
     } catch (error) {
-      onEnd();
-      const answer = error instanceof Error ? error.message : String(error);
-      this.#options.onNotice(`Edits in ${join(this.dir, folder)} heal at the next resync: ${answer}`);
+      onError(error);
+      return undefined;
     }
   }
 

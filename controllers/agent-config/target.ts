@@ -39,6 +39,10 @@ export interface AgentConfigOptions {
   readonly reloadGapMs?: number;
 }
 
+/** Changes are looked at together, and in portions: a cold sync makes thousands of its own. */
+const LOOK_AFTER_MS = 250;
+const LOOKS_PER_TURN = 200;
+
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The Agent's files on this machine. */
@@ -151,17 +155,34 @@ class AgentConfigTarget implements Target<AgentFile> {
     await this.#records.save();
   }
 
-  /** Tells of hand edits to our files, so that they heal without waiting for the next resync. */
+  /**
+   * Tells of hand edits to our files within half a second, so that they heal without waiting
+   * for the next resync. The pass that heals them has to observe afresh.
+   */
   watchEdits(onEdit: (path: string) => void, signal: AbortSignal): void {
-    this.#confd.watch((path) => {
-      const body = this.#bodies.get(path);
-      if (body === undefined || this.#records.get(path)?.rejected !== undefined) return;
-      try {
-        if (this.#confd.read(path) !== body.text) onEdit(path);
-      } catch {
-        onEdit(path); // Whatever stands there now, the next pass says what is wrong with it.
+    const changed = new Set<string>();
+    const look = () => {
+      const paths = [...changed].slice(0, LOOKS_PER_TURN);
+      for (const path of paths) {
+        changed.delete(path);
+        if (!signal.aborted && this.#isEdited(path)) onEdit(path);
       }
+      if (changed.size > 0) setTimeout(look).unref();
+    };
+    this.#confd.watch((path) => {
+      if (changed.size === 0) setTimeout(look, LOOK_AFTER_MS).unref();
+      changed.add(path);
     }, signal);
+  }
+
+  #isEdited(path: string): boolean {
+    const body = this.#bodies.get(path);
+    if (body === undefined || this.#records.get(path)?.rejected !== undefined) return false;
+    try {
+      return this.#confd.read(path) !== body.text;
+    } catch {
+      return true; // Whatever stands there now, the next pass says what is wrong with it.
+    }
   }
 
   /** Waits for the reload that runs and writes the manifest: what a process does before it ends. */

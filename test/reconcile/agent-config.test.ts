@@ -12,11 +12,13 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 
@@ -28,6 +30,7 @@ import {
 } from "../../controllers/agent-config/target.ts";
 import { diff, type Desired, type DesiredObject, type Plan } from "../../engine/plan.ts";
 import { startFakeAgent, type FakeAgentOptions } from "../fakes/agent.ts";
+import { testTargetContract } from "../target-contract.ts";
 
 const signal = new AbortController().signal;
 let confd: string;
@@ -494,6 +497,53 @@ test("tells of a hand edit at once", async () => {
   expect(await edited).toBe("ray.d/dd-observe-ray.yaml");
 });
 
+test("leaves the old or the new text when it is killed at any moment", async () => {
+  const script = join(import.meta.dirname, "../fakes/agent-config-writer.ts");
+  for (const afterMs of [0, 3, 7, 13, 21, 34]) {
+    const writer = spawn(process.execPath, [script, confd], { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(writer, "exit");
+    await once(writer.stdout, "data");
+    await sleep(afterMs);
+    writer.kill("SIGKILL");
+    await ended;
+
+    for (const path of files().filter((name) => name.endsWith(".yaml"))) {
+      expect(read(path)).toMatch(/^# Managed by dd-observe [^]*\n {2}- end\n$/);
+    }
+  }
+
+  await start().observe(signal);
+
+  expect(files().filter((name) => name.includes(".tmp-"))).toEqual([]);
+});
+
+testTargetContract<AgentFile>("Agent files", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "confd-"));
+  const target = start({ confd: dir });
+  let writes = 0;
+  let last = new Map<string, string>();
+  return {
+    target,
+    wish: (name, variant) => wish(name, { port: 8000 + variant }),
+    writes() {
+      const current = new Map(list(dir).map((path) => [path, versionOf(join(dir, path))]));
+      for (const [path, version] of current) if (last.get(path) !== version) writes++;
+      last = current;
+      return writes;
+    },
+    count: () => list(dir).length,
+    async stop() {
+      await target.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+});
+
+function versionOf(path: string): string {
+  const { ino, mtimeNs } = statSync(path, { bigint: true });
+  return `${ino} ${mtimeNs}`;
+}
+
 interface WishOptions {
   readonly check?: string;
   readonly port?: number;
@@ -594,9 +644,13 @@ function read(path: string): string {
   return readFileSync(join(confd, path), "utf8");
 }
 
-/** Every file in the checks' folders. */
 function files(): readonly string[] {
-  return readdirSync(confd, { recursive: true, encoding: "utf8" })
+  return list(confd);
+}
+
+/** Every file in the checks' folders. */
+function list(dir: string): readonly string[] {
+  return readdirSync(dir, { recursive: true, encoding: "utf8" })
     .filter((path) => path.includes("/"))
     .toSorted();
 }
