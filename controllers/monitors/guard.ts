@@ -25,27 +25,31 @@ export function expectOrganisation(
   );
 }
 
+/** How to tell whether a remembered object is really missing. */
+export interface Missing {
+  /** True if there is no such object. Asks for it by its id. */
+  readonly isGone: (id: number) => Promise<boolean>;
+  /** True if it was written so short a time ago that a list may not show it yet. */
+  readonly isRecent: (key: string) => boolean;
+}
+
 /**
  * Called where the list of our objects is empty though we remember some. A list call was seen to
  * answer with nothing and thereby to have everything created again (barkdog#15).
  *
- * @param isGone Asks for one object by its id.
+ * @throws {RefusedError} unless all of them are really gone, or a person has approved it.
  */
 export async function expectSomething(
   memory: Memory,
-  isGone: (id: number) => Promise<boolean>,
+  { isGone, isRecent }: Missing,
   isApproved: Approval = () => false,
 ): Promise<void> {
-  const entries = [...memory.entries()];
+  const entries = [...memory.entries()].filter(([key]) => !isRecent(key));
+  if (entries.length === 0) return;
   const keys = entries.map(([key]) => key).sort(compareText);
   const hash = hashOf({ reason: "SuspiciouslyEmpty", keys });
-  const isFew = entries.length <= MAX_LOOKED_UP;
-  const isTrue =
-    isFew &&
-    (await allGone(
-      entries.map(([, { ref }]) => Number(ref)),
-      isGone,
-    ));
+  const ids = entries.map(([, { ref }]) => Number(ref));
+  const isTrue = entries.length <= MAX_LOOKED_UP && (await allGone(ids, isGone));
   if (!isTrue && !isApproved("SuspiciouslyEmpty", hash)) {
     const message = `Datadog lists no monitor of ours, yet ${entries.length} are remembered, such as ${keys[0]}. Nothing is written.`;
     throw new RefusedError("SuspiciouslyEmpty", hash, message);
