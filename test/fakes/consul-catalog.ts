@@ -1,5 +1,10 @@
+import { createHash } from "node:crypto";
+
 import { answerRead, DENIED, ERROR_META, plain, type Answered, type Asked } from "./consul-http.ts";
 import type { ConsulState, NodeRow, ServiceRow, Topic } from "./consul-state.ts";
+
+const BAD_FILTER =
+  'Failed to create boolean expression evaluator: 1:1 (0): no match found, expected: "(", "-", "0", "\\"", "`", "not", [ \\t\\r\\n], [1-9] or [a-zA-Z]';
 
 /** `/v1/catalog/…` and `/v1/health/service/…` */
 export async function answerCatalog(asked: Asked, state: ConsulState): Promise<Answered> {
@@ -32,11 +37,7 @@ export async function answerCatalog(asked: Asked, state: ConsulState): Promise<A
     case "node-services": {
       const filter = asked.query.get("filter");
       if (filter !== null && !/^"[^"]*" in Tags$/.test(filter)) {
-        return plain(
-          500,
-          "Failed to create boolean expression evaluator: 1:1 (0): no match found",
-          ERROR_META,
-        );
+        return plain(500, BAD_FILTER, ERROR_META);
       }
       const tag = filter?.slice(1, filter.lastIndexOf('"'));
       return await read(`node/${name}`, () => {
@@ -100,7 +101,9 @@ function shuffled(tags: string[]): string[] {
 
 function showNode(node: NodeRow | undefined, asMap: boolean, tag: string | undefined): unknown {
   if (node === undefined) return asMap ? null : { Node: null, Services: null };
-  const rows = [...node.services.values()].filter((row) => tag === undefined || row.Tags.includes(tag));
+  const rows = [...node.services.values()]
+    .filter((row) => tag === undefined || row.Tags.includes(tag))
+    .sort((a, b) => (a.ID < b.ID ? -1 : 1));
   const shown = rows.map(serviceFields);
   const services = asMap ? Object.fromEntries(rows.map((row, at) => [row.ID, shown[at]])) : shown;
   return { Node: nodeFields(node), Services: services };
@@ -138,7 +141,12 @@ function flatInstance(node: NodeRow, row: ServiceRow): unknown {
     ServiceAddress: row.Address,
     ...(row.Address === ""
       ? {}
-      : { ServiceTaggedAddresses: { lan_ipv4: { Address: row.Address, Port: row.Port } } }),
+      : {
+          ServiceTaggedAddresses: {
+            lan_ipv4: { Address: row.Address, Port: row.Port },
+            wan_ipv4: { Address: row.Address, Port: row.Port },
+          },
+        }),
     ServiceWeights: WEIGHTS,
     ServiceMeta: row.Meta,
     ServicePort: row.Port,
@@ -212,9 +220,11 @@ export function answerAgent(asked: Asked, state: ConsulState): Answered {
   }
   if (what === "service") {
     const row = state.nodes.get(state.nodeName)?.services.get(verb);
-    return row === undefined
-      ? plain(404, `unknown service ID: ${verb}`)
-      : { status: 200, json: agentService(row) };
+    if (row === undefined) return plain(404, `unknown service ID: ${verb}`);
+    const service = agentService(row);
+    const hash = createHash("sha256").update(JSON.stringify(service)).digest("hex").slice(0, 16);
+    const headers = { "x-consul-contenthash": hash };
+    return { status: 200, json: { ...service, ContentHash: hash }, headers };
   }
   return { status: 404 };
 }
@@ -230,7 +240,7 @@ function register(asked: Asked, state: ConsulState): Answered {
   return { status: 200 };
 }
 
-function agentService(row: ServiceRow): unknown {
+function agentService(row: ServiceRow): object {
   const { CreateIndex: _created, ModifyIndex: _modified, ...fields } = row;
   return { ...fields, ...taggedAddresses(row), Weights: WEIGHTS };
 }

@@ -63,7 +63,11 @@ export interface Answered {
   /** Sent as plain text. */
   readonly text?: string;
   readonly raw?: Buffer;
+  /** True if Consul has no such path. */
+  readonly unknownPath?: true;
 }
+
+export const UNKNOWN_PATH: Answered = { status: 404, unknownPath: true };
 
 /** `text` is plain: Consul sends its errors so. */
 export function plain(status: number, text: string, headers: Record<string, string> = {}): Answered {
@@ -144,7 +148,10 @@ export function send(response: http.ServerResponse, answered: Answered, fault: F
   }
   const isJson = answered.json !== undefined;
   const body = answered.raw ?? Buffer.from(isJson ? JSON.stringify(answered.json) : (answered.text ?? ""));
-  const headers: Record<string, string> = { vary: "Accept-Encoding", ...answered.headers };
+  const headers: Record<string, string> = {
+    ...(answered.unknownPath === true ? {} : { vary: "Accept-Encoding" }),
+    ...answered.headers,
+  };
   if (isJson) headers["content-type"] = "application/json";
   else if (body.length > 0) headers["content-type"] ??= "text/plain; charset=utf-8";
   headers["content-length"] = String(body.length);

@@ -55,6 +55,16 @@ export type Topic = "kv" | "services" | "nodes" | "sessions" | `node/${string}` 
 /** An answer to a write: what Consul's state machine says. */
 export type Applied = { readonly ok: boolean } | { readonly error: string };
 
+/** What a server says of itself in the catalog. */
+const SERVER_META = {
+  non_voter: "false",
+  raft_version: "3",
+  serf_protocol_current: "2",
+  serf_protocol_max: "5",
+  serf_protocol_min: "1",
+  version: "1.8.7",
+};
+
 /**
  * Consul's state: keys, tombstones, sessions with locks, nodes with services, and the
  * indexes that blocking reads hang on. The rules are those of Consul 1.8, as recorded
@@ -82,7 +92,7 @@ export class ConsulState {
     this.nodeName = nodeName;
     this.datacenter = datacenter;
     this.registerNode(nodeName, "127.0.0.1");
-    this.registerService(nodeName, { ID: "consul", Service: "consul", Port: 8300 });
+    this.registerService(nodeName, { ID: "consul", Service: "consul", Port: 8300, Meta: SERVER_META });
   }
 
   /** Stops the timers of all sessions, as a stopped server does. */

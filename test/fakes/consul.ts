@@ -5,6 +5,7 @@ import { answerAgent, answerCatalog, answerHealth } from "./consul-catalog.ts";
 import {
   ERROR_META,
   plain,
+  UNKNOWN_PATH,
   readBody,
   send,
   type Answered,
@@ -183,8 +184,8 @@ async function answer(asked: Asked, state: ConsulState, faults: Faults): Promise
     case "acl":
       return asked.path === "/acl/token/self"
         ? { status: 200, json: { AccessorID: "00000000-0000-0000-0000-000000000002", Policies: [] } }
-        : { status: 404 };
+        : UNKNOWN_PATH;
     default:
-      return { status: 404 };
+      return UNKNOWN_PATH;
   }
 }
