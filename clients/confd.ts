@@ -58,6 +58,7 @@ export class Confd {
   readonly dir: string;
   readonly #options: ConfdOptions;
   readonly #writer: AtomicWriter;
+  #saidChown = false;
 
   constructor(options: ConfdOptions) {
     this.dir = options.dir;
@@ -234,9 +235,11 @@ export class Confd {
       if (uid !== process.geteuid?.() || gid !== process.getegid?.()) chownSync(folder, uid, gid);
     } catch (error) {
       if (codeOf(error) !== "EPERM") throw fileError(`make the folder ${folder}`, error);
-      this.#options.onNotice(
-        `Cannot give ${folder} to user ${uid}, group ${gid}: not permitted. If the Agent cannot read it, run dd-observe as that user, as root or with CAP_CHOWN.`,
-      );
+      if (!this.#saidChown)
+        this.#options.onNotice(
+          `Cannot give ${folder} to user ${uid}, group ${gid}: not permitted. If the Agent cannot read it, run dd-observe as that user, as root or with CAP_CHOWN.`,
+        );
+      this.#saidChown = true;
     }
     return { uid, gid };
   }

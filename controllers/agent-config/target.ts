@@ -255,7 +255,7 @@ class AgentConfigTarget implements Target<AgentFile> {
     const { check, service } = body;
     const common = { check, service, hash, applied, retain, ...(good === undefined ? {} : { good }) };
     if (changed || old === undefined)
-      this.#records.set(path, { ...common, ...this.#verifier.newText(path, hash, old) });
+      this.#records.set(path, { ...common, ...this.#verifier.newText(path, old) });
     else {
       const { writtenAt, loaded, before, complaintsBefore } = old;
       this.#records.set(path, { ...common, writtenAt, loaded, complaintsBefore, ...(before && { before }) });

@@ -69,12 +69,8 @@ export class Verifier {
   }
 
   /** What a record of a text that is about to stand there begins with: how to tell the Agent's runs of it from those of the old one. */
-  newText(path: string, hash: string, old: FileRecord | undefined): Fresh {
-    const seen = this.#runsOf(path, old);
-    const before =
-      seen === undefined || old?.good?.hash !== hash
-        ? seen
-        : Object.fromEntries(Object.entries(seen).filter(([id]) => old.good?.ids.includes(id) !== true));
+  newText(path: string, old: FileRecord | undefined): Fresh {
+    const before = this.#runsOf(path, old);
     return {
       writtenAt: this.#parts.now(),
       loaded: false,
@@ -177,7 +173,7 @@ export class Verifier {
     await this.#parts.confd.write(path, kept);
     const { hash } = record.good;
     const { check, service, applied, retain, good } = record;
-    const fresh = this.newText(path, hash, record);
+    const fresh = this.newText(path, record);
     this.#parts.records.set(path, { check, service, hash, applied, retain, good, ...fresh, rejected });
     this.#needsReload = true;
     this.#parts.log.error({ owner: service, path, reason }, "file rolled back");

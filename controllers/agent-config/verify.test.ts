@@ -91,6 +91,13 @@ test.for<
   ],
   ["an instance of unknown age that may have begun before", false, { before: undefined }, { runs: 3 }, {}],
   ["an instance of unknown age that began after", true, { before: undefined }, { runs: 1 }, {}],
+  [
+    "an instance of a text that ran before and stands there again",
+    true,
+    { before: { "ray:new": 1 }, good: { hash: "new", ids: ["ray:new"] } },
+    {},
+    {},
+  ],
   ["any instance once the text was seen running", true, { loaded: true, before: { "ray:new": 1 } }, {}, {}],
 ])("judges %s: runs the new text = %s", ([, isCurrent, record, check, rest]) => {
   const verdict = judge(evidence(record, { instances: [instance(check)], ...rest }));

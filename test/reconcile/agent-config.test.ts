@@ -457,6 +457,35 @@ test("keeps the new text when its other endpoint fails", async () => {
   expect(read("ray.d/dd-observe-ray.yaml")).toBe(moved.body.text);
 });
 
+test.for<[what: string, path: string]>([
+  ["the last good file was changed", "ray.d/dd-observe-ray.yaml.last-good"],
+  ["the refused file was changed by hand", "ray.d/dd-observe-ray.yaml"],
+])("takes nothing back when %s meanwhile", async ([, path]) => {
+  const { target, agent } = await startWithGoodFile();
+  await pass(target, [wish("ray", { extra: { made_up: true } })]);
+  await agent.reload("poll");
+  put(path, `${read(path)}# edited\n`);
+  const before = read("ray.d/dd-observe-ray.yaml");
+
+  const condition = await conditionOf(target, "ray");
+
+  expect(condition).toMatchObject({ status: "False", reason: "ConfigRejected" });
+  expect(read("ray.d/dd-observe-ray.yaml")).toBe(before);
+});
+
+test("knows the old text again when a wish comes and goes before the Agent looks", async () => {
+  const { target, agent, good } = await startWithGoodFile();
+  await pass(target, [wish("ray", { port: 9090 })]);
+  await conditionOf(target, "ray");
+  await pass(target, [good]);
+  nowMs += 5_000;
+  await agent.run();
+
+  const condition = await conditionOf(target, "ray");
+
+  expect(condition).toMatchObject({ status: "True", reason: "Running" });
+});
+
 test("never removes a first file, whatever the Agent says of it", async () => {
   const agent = await fakeAgent({ known: ["openmetrics"] });
   const target = start({ agent: agent.url });
