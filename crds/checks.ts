@@ -53,7 +53,7 @@ function checkAgent({ service, agent, pack }: Wish): readonly Problem[] {
     const path = `agent.${name}`;
     const option = Object.hasOwn(pack.options, name) ? pack.options[name] : undefined;
     if (option === undefined) {
-      const message = `${path} is not an option of pack ${pack.name}${didYouMean(name, Object.keys(pack.options))}`;
+      const message = `${path} is not an option of pack ${pack.name}${likelyOption(name, pack)}`;
       return [{ owner: service, reason: "UnknownField", path, message }];
     }
     const wrong = wrongOption(option, value);
@@ -61,6 +61,13 @@ function checkAgent({ service, agent, pack }: Wish): readonly Problem[] {
       ? []
       : [{ owner: service, reason: "InvalidValue", path, message: `${path} ${wrong}` }];
   });
+}
+
+/** People also write an option as the Agent's file has it. */
+function likelyOption(name: string, pack: Pack): string {
+  const byAgentName = Object.entries(pack.options).find(([, { option }]) => option === name)?.[0];
+  if (byAgentName !== undefined) return `; did you mean ${byAgentName}?`;
+  return didYouMean(name, Object.keys(pack.options));
 }
 
 function checkMonitors(wish: Wish): readonly Problem[] {

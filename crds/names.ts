@@ -12,16 +12,6 @@ export const slug = z.string().regex(SLUG, {
     "must be a name of letters, digits, dots, dashes and underscores, at most 100, that begins with a letter or digit",
 });
 
-/**
- * A value that Datadog keeps as it is when it stands in a tag.
- *
- * @see https://docs.datadoghq.com/getting_started/tagging/#define-tags
- */
-export const tagValue = z.string().regex(/^[\p{Ll}\p{Lo}\p{N}][\p{Ll}\p{Lo}\p{N}_\-:./]{0,149}$/u, {
-  error:
-    "must be a tag value that Datadog keeps as it is: lower-case letters, digits, and _ - : . / after the first",
-});
-
 /** Tag keys that dd-observe or the Agent sets itself. `host` would book what is measured to another machine. */
 const OWN_TAG_KEYS = ["service", "env", "team", "cluster", "managed-by", "host"];
 
@@ -53,6 +43,7 @@ export function wrongWishText(text: string): string | undefined {
   const forbidden = forbiddenText(text);
   if (forbidden !== undefined) return forbidden;
   if (UNPRINTABLE.test(text)) return "must not contain control characters";
+  if (/\.\.[/\\]/.test(text)) return "must not contain ../, which leaves a folder";
   return text.includes("${") ? "must not contain ${: only packs fill in values" : undefined;
 }
 
@@ -70,6 +61,18 @@ export const tag = harmless(
 ).refine((text) => !isOwnTag(text), {
   error: `must not be one of the tags that dd-observe or the Agent sets itself (${OWN_TAG_KEYS.join(", ")}, dd-observe-…); env and team are fields of their own`,
 });
+
+/**
+ * A value that Datadog keeps as it is when it stands in a tag.
+ *
+ * @see https://docs.datadoghq.com/getting_started/tagging/#define-tags
+ */
+export const tagValue = harmless(
+  z.string().regex(/^[\p{Ll}\p{Lo}\p{N}][\p{Ll}\p{Lo}\p{N}_\-:./]{0,149}$/u, {
+    error:
+      "must be a tag value that Datadog keeps as it is: lower-case letters, digits, and _ - : . / after the first",
+  }),
+);
 
 export const handle = z.string().regex(/^@[A-Za-z0-9][^\s@,\p{Cc}]{0,199}(@[A-Za-z0-9.-]+)?$/u, {
   error:

@@ -57,10 +57,10 @@ function wrongDefinition(option: PackOption): string | undefined {
 }
 
 function confFaults(pack: Pack): readonly PackFault[] {
-  const known = [...CONF_VARIABLES, ...Object.keys(pack.options).map((name) => `option.${name}`)];
+  const known = variablesOf(pack, CONF_VARIABLES);
   const faults = textsIn(pack.conf).flatMap(([path, text]) =>
     placeholdersIn(text)
-      .filter((variable) => !known.includes(variable))
+      .filter((variable) => !known.has(variable))
       .map((variable) => fault("conf.yaml", path, `\${${variable}} stands for nothing`)),
   );
   const doubly = Object.values(pack.options).filter(({ option }) =>
@@ -74,12 +74,12 @@ function confFaults(pack: Pack): readonly PackFault[] {
 }
 
 function monitorFaults(pack: Pack): readonly PackFault[] {
-  const known = [...MONITOR_VARIABLES, ...Object.keys(pack.options).map((name) => `option.${name}`)];
+  const known = variablesOf(pack, MONITOR_VARIABLES);
   return Object.entries(pack.monitors).flatMap(([name, monitor]) => {
     const { query, type, needs } = monitor;
     const faults = textsIn(monitor).flatMap(([path, text]) =>
       placeholdersIn(text)
-        .filter((variable) => !known.includes(variable))
+        .filter((variable) => !known.has(variable))
         .map((variable) => fault("monitors.yaml", `${name}.${path}`, `\${${variable}} stands for nothing`)),
     );
     const wrong = (path: string, message: string): void =>
@@ -93,6 +93,10 @@ function monitorFaults(pack: Pack): readonly PackFault[] {
       wrong("query", "must be narrowed to the service by ${scope}, or ${scopeTags} in a service check");
     return faults;
   });
+}
+
+function variablesOf(pack: Pack, common: readonly string[]): ReadonlySet<string> {
+  return new Set([...common, ...Object.keys(pack.options).map((name) => `option.${name}`)]);
 }
 
 function fault(file: PackFault["file"], path: string, message: string): PackFault {

@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+
+import { loadPacks } from "../engine/packs.ts";
+import { explainField } from "./explain.ts";
+import { editorSchemas } from "./json-schema.ts";
+
+const packs = loadPacks();
+
+function explain(path: string, pack?: string): unknown {
+  const result = explainField(path, packs, { pack });
+  return result.ok ? result.value : result.message;
+}
+
+test("explains the whole wish", () => {
+  expect(explain("")).toMatchObject({
+    type: "mapping",
+    children: expect.arrayContaining([
+      expect.objectContaining({ name: "endpoint", type: "mapping" }),
+    ]) as unknown,
+  });
+});
+
+test.for([
+  ["endpoint.port", undefined, { type: "whole number", limits: ["from 1 to 65535"], children: [] }],
+  ["drift", undefined, { type: "correct or report", default: "correct" }],
+  ["notify", undefined, { type: "list of texts", examples: [["@slack-ml"]] }],
+  ["agent.minCollectionInterval", "ray", { type: "whole number", default: 15, limits: ["from 5 to 3600"] }],
+  ["agent.excludeMetrics", "ray", { type: "list of regular expressions" }],
+  ["monitors.object-store-pressure.critical", "ray", { type: "number", default: 0.9 }],
+  ["monitors.mine.query", undefined, { type: "text" }],
+] as const)("explains %s", ([path, pack, expected]) => {
+  expect(explain(path, pack)).toMatchObject({ path, ...expected });
+});
+
+test("explains a pack's monitor with its query", () => {
+  expect(explain("monitors.serf-flap", "consul")).toMatchObject({
+    type: "true or false, or mapping",
+    facts: expect.arrayContaining([
+      { name: "needs", value: "agent.usePrometheusEndpoint: true" },
+      { name: "query", value: packs.get("consul")!.monitors["serf-flap"]!.query },
+    ]) as unknown,
+  });
+});
+
+test("lists a pack's options, or every pack's with whose they are", () => {
+  const one = explain("agent", "ray") as { children: { name: string }[] };
+  const all = explain("agent") as { children: { name: string; description: string }[] };
+
+  expect(one.children.map((child) => child.name)).toEqual(Object.keys(packs.get("ray")!.options));
+  expect(all.children.find((child) => child.name === "catalogChecks")?.description).toMatch(/\(consul\)$/);
+});
+
+test.for([
+  ["endpoint.prot", undefined, "endpoint has no field prot; did you mean port?"],
+  ["monitrs", undefined, "a wish has no field monitrs; did you mean monitors?"],
+  [
+    "agent.catalogChecks",
+    "ray",
+    "agent has no field catalogChecks; there are minCollectionInterval, excludeMetrics, extraMetrics, collectHistogramBuckets, rawLineFilters, ignoreTags, maxReturnedMetrics, timeout",
+  ],
+  [
+    "monitors.object-store-presure",
+    "ray",
+    "monitors has no field object-store-presure; did you mean object-store-pressure?",
+  ],
+  ["endpoint.port.x", undefined, "endpoint.port has no field x"],
+  ["drift", "rey", "no pack is named rey; did you mean ray?"],
+] as const)("doesn't know %s of %s", ([path, pack, message]) => {
+  expect(explain(path, pack)).toBe(message);
+});
+
+test("the editors' schema completes each pack's options and monitors", () => {
+  const wish = editorSchemas(packs).get("wish.json")!;
+  const branches = wish["allOf"] as {
+    if: unknown;
+    then: { properties: Record<string, { properties: object }> };
+  }[];
+
+  const ofConsul = branches.find((branch) => JSON.stringify(branch.if).includes('"consul"'))!.then.properties;
+
+  expect(Object.keys(ofConsul["agent"]!.properties)).toEqual(Object.keys(packs.get("consul")!.options));
+  expect(Object.keys(ofConsul["monitors"]!.properties)).toEqual(Object.keys(packs.get("consul")!.monitors));
+});

@@ -1,0 +1,48 @@
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+import { afterEach, expect, test } from "vitest";
+
+import { BUILT_IN_PACKS, loadPacks } from "./packs.ts";
+
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+/** A folder with a copy of one built-in pack, under the same or another name. */
+function folderWith(pack: string, name = pack): string {
+  const folder = mkdtempSync(path.join(tmpdir(), "packs-"));
+  folders.push(folder);
+  cpSync(path.join(BUILT_IN_PACKS, pack), path.join(folder, name), { recursive: true });
+  return folder;
+}
+
+test("every pack that comes along is whole", () => {
+  expect([...loadPacks().keys()]).toEqual(expect.arrayContaining(["consul", "generic", "ray"]));
+});
+
+test("a later folder's pack replaces an earlier one of the same name", () => {
+  const folder = folderWith("generic");
+  writeFileSync(path.join(folder, "generic", "monitors.yaml"), "{}\n");
+
+  const packs = loadPacks([BUILT_IN_PACKS, folder]);
+
+  expect(packs.get("generic")?.monitors).toEqual({});
+  expect(packs.get("ray")?.name).toBe("ray");
+});
+
+test("a broken pack stops the start, with file, line and all that is wrong", () => {
+  const folder = folderWith("ray", "mine");
+  writeFileSync(path.join(folder, "mine", "monitors.yaml"), "down:\n  nam: x\n");
+
+  expect(() => loadPacks([folder])).toThrow(
+    /monitors\.yaml:2:3: down\.nam is not a field; did you mean name\?/,
+  );
+});
+
+test("a pack that is named otherwise than its folder stops the start", () => {
+  expect(() => loadPacks([folderWith("ray", "mine")])).toThrow("name is ray, but the folder is mine");
+});
