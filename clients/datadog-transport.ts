@@ -101,7 +101,7 @@ export class DatadogTransport {
     permit.answered(response.httpStatusCode, headers);
     const status = response.httpStatusCode;
     const isAnswer = (status >= 200 && status <= 299) || status === call.accepts;
-    if (!isAnswer) throw statusError(call, status, headers, text);
+    if (!isAnswer) throw statusError(call, status, headers, this.#withoutKeys(text));
     return parse(call, status, text);
   }
 
@@ -144,6 +144,12 @@ export class DatadogTransport {
     });
   }
 
+  /** A server may print what it was sent, in an error most of all. */
+  #withoutKeys(text: string): string {
+    const keys = [this.#settings.apiKey, this.#settings.appKey].filter((key) => key !== "");
+    return keys.reduce((shown, key) => shown.replaceAll(key, "(key)"), text);
+  }
+
   #networkError(call: Call, error: Error & { code?: unknown }, timeoutMs: number): Error {
     if (error instanceof ApiError) return error;
     const code = typeof error.code === "string" ? error.code : undefined;
@@ -171,12 +177,12 @@ function lowerCase(headers: Readonly<Record<string, string>>): AnswerHeaders {
 function parse(call: Call, status: number, text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
+  } catch {
+    // The parser's own error quotes the text, which may be anything.
     const what = looksLikeHtml(text) ? "a page instead of JSON" : "an answer that is no JSON";
     throw new ApiError(call.tried, `${status} with ${what}`, {
       failure: call.isWrite ? "ambiguous" : "unavailable",
       status,
-      cause,
       hint: NETWORK_HINT,
     });
   }

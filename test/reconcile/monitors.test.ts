@@ -374,6 +374,27 @@ describe("an answer that is lost", () => {
     expect(marked(api, "ray/a")).toHaveLength(1);
   });
 
+  test("never makes a second monitor of one that slipped between two pages of the list", async () => {
+    const { api, datadog, memory } = await startWorld();
+    const wishes = Array.from({ length: 1_001 }, (_, n) => wishedMonitor(`ray/m${n}`));
+    const ids = wishes.map((wish) => api.add({ ...wish.body }));
+    // Somebody deletes a monitor of the first page between the two calls: the second page begins one too late.
+    const slipping = {
+      ...datadog,
+      listMonitors: async (...[tags, options]: Parameters<typeof datadog.listMonitors>) => {
+        const list = await datadog.listMonitors(tags, options);
+        const isWhole = tags.length === 2;
+        return { ...list, monitors: list.monitors.filter(({ id }) => !isWhole || id !== ids[1_000]) };
+      },
+    };
+    const target = monitorTarget({ datadog: slipping, clusterId: CLUSTER, memory });
+
+    const plan = await bringInLine(target, desired([...wishes.slice(0, 1_000), wishedMonitor("ray/m1000")]));
+
+    expect(plan.actions).toMatchObject([{ type: "create" }]);
+    expect(marked(api, "ray/m1000")).toHaveLength(1);
+  });
+
   test("adopts the duplicate that Datadog names, if it is ours", async () => {
     const { api, target } = await startWorld();
     const wish = wishedMonitor("ray/a");
