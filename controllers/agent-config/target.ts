@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 
 import { Confd } from "../../clients/confd.ts";
-import { toError } from "../../clients/errors.ts";
+import { ApiError, toError } from "../../clients/errors.ts";
 import type { Target } from "../../engine/controller.ts";
 import { hashOf } from "../../engine/hash.ts";
 import type { Action, ObservedObject } from "../../engine/plan.ts";
@@ -56,7 +56,7 @@ export function agentConfigTarget(options: AgentConfigOptions): AgentConfigTarge
  * again, and a hand edit is put back to the last good text. The condition `AgentLoaded`
  * says so until the wish changes.
  */
-class AgentConfigTarget implements Target<AgentFile> {
+export class AgentConfigTarget implements Target<AgentFile> {
   /** Writes that come together are synced together. */
   readonly concurrency = 64;
   readonly #options: AgentConfigOptions;
@@ -106,8 +106,7 @@ class AgentConfigTarget implements Target<AgentFile> {
     this.#reportConflicts(conflicts);
     const paths = new Set(files.map(({ path }) => path));
     for (const [path, record] of this.#records.entries()) {
-      if (!paths.has(path) && (record.rejected === undefined || this.#confd.readKept(path) === undefined))
-        this.#forget(path);
+      if (!paths.has(path) && (record.rejected === undefined || !this.#isKept(path))) this.#forget(path);
     }
     const observed = files.map(({ path, text }) => this.#observed(path, text));
     await this.#records.save();
@@ -229,6 +228,16 @@ class AgentConfigTarget implements Target<AgentFile> {
     };
     this.#records.set(path, record);
     return record;
+  }
+
+  #isKept(path: string): boolean {
+    try {
+      return this.#confd.readKept(path) !== undefined;
+    } catch (error) {
+      // A link stands there instead: nothing of ours, and no reason to stop the others.
+      if (error instanceof ApiError && error.failure === "conflict") return false;
+      throw error;
+    }
   }
 
   #intern(path: string, body: AgentFile): AgentFile {

@@ -486,6 +486,32 @@ test("knows the old text again when a wish comes and goes before the Agent looks
   expect(condition).toMatchObject({ status: "True", reason: "Running" });
 });
 
+test("puts the last good file back when the one that was taken back is deleted by hand", async () => {
+  const { target, agent, good } = await startWithGoodFile();
+  const bad = wish("ray", { extra: { made_up: true } });
+  await pass(target, [bad]);
+  await agent.reload("poll");
+  await conditionOf(target, "ray");
+  rmSync(join(confd, "ray.d/dd-observe-ray.yaml"));
+
+  await pass(target, [bad]);
+
+  expect(read("ray.d/dd-observe-ray.yaml")).toBe(good.body.text);
+});
+
+test("tries a refused text again once its last good file is removed by hand", async () => {
+  const { target, agent } = await startWithGoodFile();
+  const bad = wish("ray", { extra: { made_up: true } });
+  await pass(target, [bad]);
+  await agent.reload("poll");
+  await conditionOf(target, "ray");
+  rmSync(join(confd, "ray.d/dd-observe-ray.yaml.last-good"));
+
+  await pass(target, [bad]);
+
+  expect(read("ray.d/dd-observe-ray.yaml")).toBe(bad.body.text);
+});
+
 test("never removes a first file, whatever the Agent says of it", async () => {
   const agent = await fakeAgent({ known: ["openmetrics"] });
   const target = start({ agent: agent.url });
