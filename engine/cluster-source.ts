@@ -1,6 +1,6 @@
 import type { BlockingAnswer } from "../clients/consul-read.ts";
 import { foldCatalog, type Catalog } from "./catalog.ts";
-import { foldDocuments, type DocumentsView, type RawDocument } from "./documents.ts";
+import { foldDocuments, viewOf, type DocumentsView } from "./documents.ts";
 import { Latest } from "./latest.ts";
 import { Proof } from "./proof.ts";
 import {
@@ -16,8 +16,13 @@ import {
 import { CATALOG_RATE, KV_RATE, watch, type Watch } from "./watch.ts";
 
 /** Watches all services and all documents of a cluster with two blocking reads. */
-export function clusterSource({ consul, prefix, clock }: SourceOptions): Source<ClusterState> {
-  const proof = new Proof(consul, prefix);
+export function clusterSource({
+  consul,
+  prefix,
+  clock,
+  beforeFirstRun,
+}: SourceOptions): Source<ClusterState> {
+  const proof = new Proof(consul, prefix, beforeFirstRun);
   let catalog: Catalog | undefined;
   let view: DocumentsView | undefined;
   let watches: readonly Watch<unknown>[] = [];
@@ -34,7 +39,7 @@ export function clusterSource({ consul, prefix, clock }: SourceOptions): Source<
     fresh: boolean,
     signal: AbortSignal,
   ): Promise<DocumentsView> {
-    const known = view?.documents ?? new Map<string, RawDocument>();
+    const known = view ?? viewOf(new Map());
     const next = answer.status === 404 ? undefined : foldDocuments(known, answer.body(), `${prefix}/`, fresh);
     return await proof.documents(next, signal);
   }

@@ -1,6 +1,13 @@
 import type { Consul } from "../clients/consul.ts";
 import type { Clock } from "./clock.ts";
-import { foldDocument, foldDocuments, SENTINEL, type DocumentsView, type RawDocument } from "./documents.ts";
+import {
+  foldDocument,
+  foldDocuments,
+  SENTINEL,
+  viewOf,
+  type DocumentsView,
+  type RawDocument,
+} from "./documents.ts";
 import type { Proof } from "./proof.ts";
 import { documentsRequest, follow, keyRequest } from "./source.ts";
 import { KV_RATE, watch, type ReadRate, type Watch } from "./watch.ts";
@@ -97,7 +104,7 @@ export class DocumentWatches {
   #watchPrefix(): void {
     if (this.#prefix !== undefined) return;
     const { consul, prefix, clock, proof } = this.#options;
-    const before = this.known();
+    const before = viewOf(this.known());
     const slot: Slot<DocumentsView> = this.#start((signal) =>
       watch<DocumentsView>(
         {
@@ -107,7 +114,7 @@ export class DocumentWatches {
           rate: KV_RATE,
           clock,
           async decode(answer, fresh) {
-            const known = slot.last?.value.documents ?? before;
+            const known = slot.last?.value ?? before;
             const body = answer.body();
             const next = body === undefined ? undefined : foldDocuments(known, body, `${prefix}/`, fresh);
             return await proof.documents(next, signal);

@@ -15,6 +15,18 @@ export interface DocumentsView {
   readonly documents: ReadonlyMap<string, RawDocument>;
   /** True if the key that proves that the prefix can be read was among them. */
   readonly hasSentinel: boolean;
+  /** Every key in Consul's order, to see what moved without looking each one up. */
+  readonly rows: readonly Row[];
+}
+
+interface Row {
+  readonly key: string;
+  readonly generation: number;
+}
+
+/** A view to start from, with documents that may still be right. */
+export function viewOf(documents: ReadonlyMap<string, RawDocument>): DocumentsView {
+  return { documents, hasSentinel: false, rows: [] };
 }
 
 /** The key below the prefix that the operator puts, so that an empty answer can be told from a denied one. */
@@ -30,41 +42,84 @@ interface WireEntry {
  * Brings `previous` up to an answer of `/v1/kv/<prefix>?recurse`. Documents that did not
  * change are the same objects as before; if none did, so is the map.
  *
- * Costs little more than a look at every entry: values are decoded where ModifyIndex moved.
+ * The common case, some values changed and no key came or went, costs one comparison of
+ * a key and a number per document; values are decoded where ModifyIndex moved.
  *
  * @param prefix With its trailing slash.
  * @param fresh True if Consul may be another one than last time: then an equal ModifyIndex
  *   proves nothing, and texts are compared.
  */
 export function foldDocuments(
-  previous: ReadonlyMap<string, RawDocument>,
+  previous: DocumentsView,
   body: unknown,
   prefix: string,
   fresh: boolean,
 ): DocumentsView {
   const entries = entriesOf(body, prefix);
-  let next: Map<string, RawDocument> | undefined;
-  let hasSentinel = false;
-  let count = 0;
+  const changed = fresh ? undefined : changedValues(previous.rows, entries);
+  if (changed === undefined) return foldAll(previous, entries, prefix, fresh);
+  if (changed.length === 0) return previous;
 
+  const rows = [...previous.rows];
+  const documents = new Map(previous.documents);
+  for (const [at, entry] of changed) {
+    rows[at] = { key: entry.Key, generation: entry.ModifyIndex };
+    const name = entry.Key.slice(prefix.length);
+    if (isDocumentName(name)) documents.set(name, documentOf(name, entry));
+  }
+  return { documents, hasSentinel: previous.hasSentinel, rows };
+}
+
+/** The entries whose value moved, with their place. Undefined if keys came or went. */
+function changedValues(
+  rows: readonly Row[],
+  entries: readonly WireEntry[],
+): readonly (readonly [number, WireEntry])[] | undefined {
+  if (rows.length !== entries.length) return undefined;
+  const changed: [number, WireEntry][] = [];
+  let at = 0;
+  for (const row of rows) {
+    const entry = entries[at];
+    if (entry?.Key !== row.key) return undefined;
+    if (entry.ModifyIndex !== row.generation) changed.push([at, entry]);
+    at++;
+  }
+  return changed;
+}
+
+function foldAll(
+  previous: DocumentsView,
+  entries: readonly WireEntry[],
+  prefix: string,
+  fresh: boolean,
+): DocumentsView {
+  const documents = new Map<string, RawDocument>();
+  let hasSentinel = false;
+  let isSame = true;
   for (const entry of entries) {
     const name = entry.Key.slice(prefix.length);
     if (name === SENTINEL) hasSentinel = true;
     if (!isDocumentName(name)) continue;
-    count++;
-    const known = previous.get(name);
-    if (known !== undefined && !fresh && known.generation === entry.ModifyIndex) continue;
-    const document = documentOf(name, entry);
-    if (known !== undefined && isEqual(known, document)) continue;
-    next ??= new Map(previous);
-    next.set(name, document);
+    const known = previous.documents.get(name);
+    const document = updated(known, name, entry, fresh);
+    if (document !== known) isSame = false;
+    documents.set(document.name, document);
   }
+  const rows = entries.map((entry) => ({ key: entry.Key, generation: entry.ModifyIndex }));
+  isSame &&= documents.size === previous.documents.size;
+  return { documents: isSame ? previous.documents : documents, hasSentinel, rows };
+}
 
-  const merged = next ?? previous;
-  if (count === merged.size) return { documents: merged, hasSentinel };
-  const names = entries.map((entry) => entry.Key.slice(prefix.length)).filter(isDocumentName);
-  const kept = names.flatMap((name) => merged.get(name) ?? []);
-  return { documents: new Map(kept.map((document) => [document.name, document])), hasSentinel };
+function updated(
+  known: RawDocument | undefined,
+  name: string,
+  entry: WireEntry,
+  fresh: boolean,
+): RawDocument {
+  if (known === undefined) return documentOf(name, entry);
+  if (!fresh && known.generation === entry.ModifyIndex) return known;
+  const document = documentOf(name, entry);
+  return isEqual(known, document) ? known : document;
 }
 
 /** Reads an answer of `/v1/kv/<key>`. The same object as before if it says the same; undefined if there is no such key. */

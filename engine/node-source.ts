@@ -3,7 +3,14 @@ import type { BlockingRequest } from "../clients/consul-read.ts";
 import { foldNode, type NodeView } from "./catalog.ts";
 import { backoffMs, systemClock } from "./clock.ts";
 import { DocumentWatches } from "./document-watches.ts";
-import { foldDocument, foldDocuments, isDocumentName, SENTINEL, type RawDocument } from "./documents.ts";
+import {
+  foldDocument,
+  foldDocuments,
+  isDocumentName,
+  SENTINEL,
+  viewOf,
+  type RawDocument,
+} from "./documents.ts";
 import { Latest } from "./latest.ts";
 import { Proof } from "./proof.ts";
 import {
@@ -49,7 +56,7 @@ function nodeRequest(name: string): Omit<BlockingRequest, "index" | "waitMs"> {
 export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
   const { consul, prefix } = options;
   const clock = options.clock ?? systemClock;
-  const proof = new Proof(consul, prefix);
+  const proof = new Proof(consul, prefix, options.beforeFirstRun);
   const maxKeys = options.maxDocumentWatches ?? MAX_DOCUMENT_WATCHES;
   let name = options.nodeName;
   let nameError: ApiError | undefined;
@@ -103,7 +110,7 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
     if (names.size > maxKeys + RESERVED.length || maxKeys === 0) {
       const all = await readOnce(consul, documentsRequest(prefix), signal, async (answer) => {
         const body = answer.body();
-        const next = body === undefined ? undefined : foldDocuments(known, body, `${prefix}/`, true);
+        const next = body === undefined ? undefined : foldDocuments(viewOf(known), body, `${prefix}/`, true);
         return await proof.documents(next, signal);
       });
       return all.documents;
