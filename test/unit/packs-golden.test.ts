@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+
+import { observed, PACKS } from "../builders/observed.ts";
+
+// The service is named as its pack, or `web` for the pack of everything else. Refresh with `vitest run --project unit -u`, and read the difference.
+test.for([...PACKS.keys()])("pack %s makes the files and monitors of its golden files", async (pack) => {
+  const service = pack === "generic" ? "web" : pack;
+
+  const { file, monitors } = observed(
+    service,
+    `pack: ${pack}\nenv: production\nteam: platform\nnotify: ['@slack-ops']\n`,
+  );
+
+  await expect(file).toMatchFileSnapshot(`../golden/packs/${pack}.agent.yaml`);
+  await expect(`${JSON.stringify(Object.fromEntries(monitors), undefined, 2)}\n`).toMatchFileSnapshot(
+    `../golden/packs/${pack}.monitors.json`,
+  );
+});
+
+test("a pack compiles to the same bytes every time", () => {
+  for (const pack of PACKS.keys()) {
+    const texts = new Set(
+      Array.from({ length: 50 }, () => {
+        const { file, monitors } = observed("web", `pack: ${pack}\n`);
+        return file + JSON.stringify([...monitors]);
+      }),
+    );
+
+    expect(texts.size).toBe(1);
+  }
+});
