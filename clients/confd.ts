@@ -38,6 +38,8 @@ export interface ConfdOptions {
   readonly foreign: (path: string, text: string) => string | undefined;
   /** Told of what a person may want to know but what is no error. */
   readonly onNotice: (message: string) => void;
+  /** Refuses every change, and leaves what died processes left. For dry runs. */
+  readonly readOnly?: boolean | undefined;
 }
 
 const SUFFIX = ".yaml";
@@ -80,7 +82,7 @@ export class Confd {
       for (const entry of readFolder(join(this.dir, folder))) {
         if (!entry.name.startsWith(this.#options.prefix)) continue;
         const path = `${folder}/${entry.name}`;
-        if (isTemp(entry.name)) this.#removeLeftover(path, entry.name);
+        if (isTemp(entry.name) && this.#options.readOnly !== true) this.#removeLeftover(path, entry.name);
         if (!entry.name.endsWith(SUFFIX)) continue;
         const found = readOurs(join(this.dir, path), entry);
         if (found === undefined) continue;
@@ -115,6 +117,7 @@ export class Confd {
    * @throws {ApiError} `conflict` if a file that is not ours, or a link, stands there.
    */
   async write(path: string, text: string, keepIf?: (replaced: string) => boolean): Promise<boolean> {
+    this.#mayWrite(`write ${path}`);
     const owner = this.#checkFolder(path) ?? this.#makeFolder(path);
     return this.#writer.write({
       path: join(this.dir, path),
@@ -133,6 +136,7 @@ export class Confd {
    * @throws {ApiError} `conflict` if it is not ours.
    */
   remove(path: string): string | undefined {
+    this.#mayWrite(`remove ${path}`);
     const text = this.read(path);
     if (text !== undefined) {
       const why = this.#options.foreign(path, text);
@@ -144,6 +148,7 @@ export class Confd {
   }
 
   removeKept(path: string): void {
+    this.#mayWrite(`remove what is kept of ${path}`);
     this.#delete(path + KEPT_SUFFIX);
   }
 
@@ -153,8 +158,14 @@ export class Confd {
   }
 
   /** Replaces a file of our own directly in conf.d. The name must not end in `.yaml`. */
-  writeOwn(name: string, text: string): Promise<boolean> {
-    return this.#writer.write({ path: join(this.dir, name), text, owner: this.#root(), mode: FILE_MODE });
+  async writeOwn(name: string, text: string): Promise<boolean> {
+    this.#mayWrite(`write ${name}`);
+    return await this.#writer.write({
+      path: join(this.dir, name),
+      text,
+      owner: this.#root(),
+      mode: FILE_MODE,
+    });
   }
 
   /**
@@ -202,6 +213,11 @@ export class Confd {
       onError(error);
       return undefined;
     }
+  }
+
+  #mayWrite(tried: string): void {
+    if (this.#options.readOnly === true)
+      throw new ApiError(tried, "this run only reads", { failure: "rejected" });
   }
 
   /** Real folders only: the Agent doesn't follow links there either. */

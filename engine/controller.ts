@@ -34,6 +34,8 @@ export interface Target<Body> {
    * Called after a pass and at every resync. May repair, such as by going back to the last good file.
    */
   verify?(signal: AbortSignal): Promise<ReadonlyMap<string, readonly Condition[]>>;
+  /** Waits for what goes on behind `apply`, such as a reload, before the process ends. */
+  close?(): Promise<void>;
 }
 
 /** One kind of object that dd-observe keeps: how it follows from a snapshot (pure), and where it lives (I/O). */

@@ -10,7 +10,7 @@ import { ObservedCache } from "./observed.ts";
 import type { Desired, Plan } from "./plan.ts";
 import { applyPolicies, type DeleteLimit } from "./policies.ts";
 import { Publisher } from "./publish.ts";
-import { reconcile, type Report } from "./reconcile.ts";
+import { planPass, reconcile, type PlanInput, type Report } from "./reconcile.ts";
 import { Schedule } from "./schedule.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -31,6 +31,12 @@ export interface LoopOptions<S extends Snapshot, Body> {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock?: Clock | undefined;
+}
+
+/** What a pass would do. */
+export interface Preview<Body> {
+  readonly desired: Desired<Body>;
+  readonly plan: Plan<Body>;
 }
 
 /** After writing, the other side gets this long before we look whether it works. */
@@ -131,6 +137,19 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#measure(report, this.#clock.monotonicMs() - startedAt);
   }
 
+  /**
+   * Works out what a pass over the snapshot that was offered last would do, and does none of it.
+   *
+   * @throws {ApiError} if the other system or the wishes can't be read.
+   */
+  async preview(signal: AbortSignal): Promise<Preview<Body> | undefined> {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return undefined;
+    const desired = this.#options.controller.compile(snapshot);
+    const plan = await planPass(this.#planInput(snapshot, desired, true, signal));
+    return { desired, plan };
+  }
+
   /** A fault in a compile is ours, not a wish's. It stops this pass and nothing else. */
   #compile(snapshot: S): { readonly desired: Desired<Body> } | { readonly error: Error } {
     try {
@@ -147,20 +166,26 @@ export class ControllerLoop<S extends Snapshot, Body> {
     fresh: boolean,
     signal: AbortSignal,
   ): Promise<Report<Body>> {
-    const { controller, confirm, mayWrite } = this.#options;
     return await reconcile<Body>({
+      ...this.#planInput(snapshot, desired, fresh, signal),
+      mayWrite: async () => await this.#options.mayWrite(signal),
+      isOvertaken: () => this.#schedule.isPending || this.#stop?.aborted === true,
+      urgent,
+      onOutcome: (outcome) => this.#publisher.note(outcome),
+    });
+  }
+
+  #planInput(snapshot: S, desired: Desired<Body>, fresh: boolean, signal: AbortSignal): PlanInput<Body> {
+    const { controller, confirm } = this.#options;
+    return {
       desired,
       target: controller.target,
       cache: this.#cache,
       fresh,
       policy: (plan, owned) => this.#applyPolicies(plan, owned, snapshot, desired),
       confirm: async () => controller.compile(await confirm(signal)),
-      mayWrite: async () => await mayWrite(signal),
-      isOvertaken: () => this.#schedule.isPending || this.#stop?.aborted === true,
-      urgent,
-      onOutcome: (outcome) => this.#publisher.note(outcome),
       signal,
-    });
+    };
   }
 
   #applyPolicies(plan: Plan<Body>, owned: number, snapshot: S, desired: Desired<Body>): Plan<Body> {

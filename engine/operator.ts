@@ -117,9 +117,20 @@ export function startControl(
   return watchControl(settings.consul, settings.statePrefix, signal);
 }
 
-export interface DutyOptions<State, S extends Snapshot> {
-  readonly settings: OperatorSettings;
+/** Where a pass asks for what is wished, and what people told by command. */
+export interface Wishes<S extends Snapshot> {
+  readonly control: Control;
+  /** A second, consistent read. */
+  confirm(signal: AbortSignal): Promise<S>;
+}
+
+export interface DutyOptions<State, S extends Snapshot> extends PassOptions<S> {
   readonly feed: Feed<State, S>;
+}
+
+export interface PassOptions<S extends Snapshot> {
+  readonly settings: OperatorSettings;
+  readonly feed: Wishes<S>;
   readonly registrations: readonly Registration<S>[];
   readonly board: Board;
   /** Where the board's statuses stand, with a trailing slash. */
@@ -185,8 +196,8 @@ export async function serve<State, S extends Snapshot>(
 }
 
 /** Takes over what an earlier process knew. */
-async function restore<State, S extends Snapshot>(
-  { settings, board, statusPrefix, registrations }: DutyOptions<State, S>,
+export async function restore<S extends Snapshot>(
+  { settings, board, statusPrefix, registrations }: PassOptions<S>,
   signal: AbortSignal,
 ): Promise<void> {
   for (const registration of registrations) {
@@ -197,8 +208,8 @@ async function restore<State, S extends Snapshot>(
   board.restore(entries.flatMap((entry) => parseStatus(entry.text) ?? []));
 }
 
-function startLoop<State, S extends Snapshot>(
-  { settings, feed, board, mayWrite }: DutyOptions<State, S>,
+export function startLoop<S extends Snapshot>(
+  { settings, feed, board, mayWrite }: PassOptions<S>,
   registration: Extract<Registration<S>, { controller: unknown }>,
   signal: AbortSignal,
 ): ControllerLoop<S, unknown> {
@@ -217,8 +228,8 @@ function startLoop<State, S extends Snapshot>(
 }
 
 /** Says what follows from the wishes alone. */
-function tell<State, S extends Snapshot>(
-  { board, tellsAccepted }: DutyOptions<State, S>,
+export function tell<S extends Snapshot>(
+  { board, tellsAccepted }: PassOptions<S>,
   snapshot: S,
   waiting: readonly { readonly condition: string; readonly reason: string; readonly message: string }[],
 ): void {
@@ -235,7 +246,7 @@ function tell<State, S extends Snapshot>(
 }
 
 /** Forgets services that have neither a wish nor an object any more, once every controller is sure of that. */
-function tidy<S extends Snapshot>(
+export function tidy<S extends Snapshot>(
   board: Board,
   snapshot: S | undefined,
   loops: readonly ControllerLoop<S, unknown>[],

@@ -1,6 +1,6 @@
 import type { Consul } from "../clients/consul.ts";
 import { ApiError } from "../clients/errors.ts";
-import { SENTINEL, type DocumentsView } from "./documents.ts";
+import { SENTINEL, viewOf, type DocumentsView } from "./documents.ts";
 import { Unproven } from "./watch.ts";
 
 /**
@@ -11,12 +11,17 @@ import { Unproven } from "./watch.ts";
 export class Proof {
   readonly #consul: Consul;
   readonly #prefix: string;
+  readonly #beforeFirstRun: boolean;
   #sentinelSeen = false;
 
-  /** @param prefix Without a trailing slash. */
-  constructor(consul: Consul, prefix: string) {
+  /**
+   * @param prefix Without a trailing slash.
+   * @param beforeFirstRun True if a sentinel that nobody has put yet is no reason to doubt.
+   */
+  constructor(consul: Consul, prefix: string, beforeFirstRun = false) {
     this.#consul = consul;
     this.#prefix = prefix;
+    this.#beforeFirstRun = beforeFirstRun;
   }
 
   get sentinelKey(): string {
@@ -29,13 +34,16 @@ export class Proof {
       this.#sentinelSeen = true;
       return view;
     }
-    throw await this.#missing(signal);
+    const doubt = await this.#missing(signal);
+    if (doubt === undefined) return view ?? viewOf(new Map());
+    throw doubt;
   }
 
   /** For a read of the sentinel alone. @throws {Unproven} if it is not there. */
   async sentinel(isThere: boolean, signal: AbortSignal): Promise<void> {
-    if (!isThere) throw await this.#missing(signal);
-    this.#sentinelSeen = true;
+    const doubt = isThere ? undefined : await this.#missing(signal);
+    if (doubt !== undefined) throw doubt;
+    this.#sentinelSeen = isThere;
   }
 
   /** @throws {Unproven} if `consul`, which every cluster has, is not among the services. */
@@ -66,7 +74,7 @@ export class Proof {
   }
 
   /** A list leaves out what may not be read; a single key is 403 if denied and 404 if absent. */
-  async #missing(signal: AbortSignal): Promise<Unproven> {
+  async #missing(signal: AbortSignal): Promise<Unproven | undefined> {
     const tried = `read the documents below "${this.#prefix}/"`;
     const key = this.sentinelKey;
     let isThere: boolean;
@@ -88,6 +96,7 @@ export class Proof {
         }),
       );
     }
+    if (this.#beforeFirstRun) return undefined;
     if (this.#sentinelSeen) {
       return new Unproven(
         new ApiError(

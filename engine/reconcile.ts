@@ -74,10 +74,7 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
   let left = 0;
 
   try {
-    if (input.fresh || cache.isStale) cache.replace(await target.observe(signal));
-
-    const first = input.policy(diff(desired, cache.objects()), cache.size);
-    const plan = await withProvenDeletes(first, input);
+    const plan = await planPass(input);
     ({ withheld, unchanged } = plan);
     left = plan.actions.length;
 
@@ -99,10 +96,27 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
   }
 }
 
+/** What a pass needs to know before it writes. */
+export type PlanInput<Body> = Pick<
+  ReconcileInput<Body>,
+  "desired" | "target" | "cache" | "fresh" | "policy" | "confirm" | "signal"
+>;
+
+/**
+ * The half of a pass that writes nothing: reads the other system, and works out what is to be done.
+ *
+ * @throws {ApiError} if the other system or the wishes can't be read.
+ */
+export async function planPass<Body>(input: PlanInput<Body>): Promise<Plan<Body>> {
+  const { desired, target, cache, fresh, policy, signal } = input;
+  if (fresh || cache.isStale) cache.replace(await target.observe(signal));
+  return await withProvenDeletes(policy(diff(desired, cache.objects()), cache.size), input);
+}
+
 /** Keeps only the deletes that a second, consistent read of the wishes wants as well. */
 async function withProvenDeletes<Body>(
   plan: Plan<Body>,
-  { confirm, cache }: ReconcileInput<Body>,
+  { confirm, cache }: PlanInput<Body>,
 ): Promise<Plan<Body>> {
   if (!plan.actions.some(({ type }) => type === "delete")) return plan;
   const again = diff(await confirm(), cache.objects());

@@ -51,6 +51,11 @@ export interface SourceOptions {
   /** Where documents lie, without a trailing slash: `observability`. */
   readonly prefix: string;
   readonly clock?: Clock | undefined;
+  /**
+   * True for a look at what the first run would do: then a prefix without the sentinel counts as read
+   * where the sentinel's own key may be read. Never for a process that writes.
+   */
+  readonly beforeFirstRun?: boolean | undefined;
 }
 
 export const SERVICES_REQUEST: Omit<BlockingRequest, "index" | "waitMs"> = {

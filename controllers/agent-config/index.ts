@@ -16,6 +16,7 @@ export function agentConfig(deps: NodeDeps): Registration<NodeSnapshot> {
     reload: parseReload(deps.agentReload),
     onBackup: ({ key, reason, text }) => deps.onBackup(NAME, key, reason, text),
     log: deps.log,
+    readOnly: deps.isDryRun,
   });
   return {
     controller: {
@@ -26,7 +27,7 @@ export function agentConfig(deps: NodeDeps): Registration<NodeSnapshot> {
       compile: compileAgentConfig(deps),
       target,
       // A retained file makes sense only where the service still runs: elsewhere the Agent would ask a port that nobody serves.
-      isRetained: (owner, snapshot) => (snapshot as NodeSnapshot).instances.has(owner),
+      isRetained: (owner, snapshot) => snapshot.instances.has(owner),
     },
   };
 }

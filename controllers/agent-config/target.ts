@@ -37,6 +37,8 @@ export interface AgentConfigOptions {
   readonly reloadEnv?: Readonly<Record<string, string>>;
   /** At least this long between two reload commands. */
   readonly reloadGapMs?: number;
+  /** True to observe only: nothing at all is written. For dry runs. */
+  readonly readOnly?: boolean;
 }
 
 /** Changes are looked at together, and in portions: a cold sync makes thousands of its own. */
@@ -79,6 +81,7 @@ export class AgentConfigTarget implements Target<AgentFile> {
       prefix: FILE_PREFIX,
       foreign: (path, text) => whyForeign(path, text, clusterId),
       onNotice: (message) => log.warn({ reason: message }, "conf.d notice"),
+      readOnly: options.readOnly,
     });
     this.#records = new Records(this.#confd, clusterId, (error) =>
       log.warn({ error: toError(error).message }, "manifest not written"),
@@ -109,7 +112,7 @@ export class AgentConfigTarget implements Target<AgentFile> {
       if (!paths.has(path) && (record.rejected === undefined || !this.#isKept(path))) this.#forget(path);
     }
     const observed = files.map(({ path, text }) => this.#observed(path, text));
-    await this.#records.save();
+    if (this.#options.readOnly !== true) await this.#records.save();
     return observed;
   }
 

@@ -1,0 +1,166 @@
+export interface Setting {
+  readonly env: readonly string[];
+  readonly flag?: string;
+  readonly value: string;
+  readonly description: string;
+  readonly default?: string;
+}
+
+/** Every setting, in the order in which help and the reference show them. Flags win over the environment. */
+export const SETTINGS = {
+  consulAddr: {
+    env: ["CONSUL_HTTP_ADDR"],
+    flag: "--consul-addr",
+    value: "url",
+    description: "Consul's HTTP API",
+    default: "http://127.0.0.1:8500",
+  },
+  consulToken: { env: ["CONSUL_HTTP_TOKEN"], value: "token", description: "Consul's token" },
+  consulTokenFile: {
+    env: ["CONSUL_HTTP_TOKEN_FILE"],
+    flag: "--consul-token-file",
+    value: "path",
+    description: "file with Consul's token; read again when it is refused",
+  },
+  consulCaCert: {
+    env: ["CONSUL_CACERT"],
+    flag: "--consul-ca-cert",
+    value: "path",
+    description: "CA of Consul's certificate",
+  },
+  consulNamespace: {
+    env: ["CONSUL_NAMESPACE"],
+    flag: "--consul-namespace",
+    value: "name",
+    description: "Consul namespace (Enterprise)",
+  },
+  consulDatacenter: {
+    env: ["CONSUL_DATACENTER"],
+    flag: "--consul-datacenter",
+    value: "name",
+    description: "Consul datacenter to ask",
+  },
+  datadogUrl: {
+    env: ["DD_API_URL"],
+    flag: "--datadog-url",
+    value: "url",
+    description: "base URL of Datadog's API; overrides the site",
+  },
+  datadogSite: {
+    env: ["DD_SITE"],
+    flag: "--datadog-site",
+    value: "site",
+    description: "Datadog site",
+    default: "datadoghq.com",
+  },
+  datadogApiKey: { env: ["DD_API_KEY"], value: "key", description: "Datadog API key" },
+  datadogAppKey: { env: ["DD_APP_KEY"], value: "key", description: "Datadog application key" },
+  nodeName: {
+    env: ["DD_OBSERVE_NODE_NAME"],
+    flag: "--node-name",
+    value: "name",
+    description: "this machine's name in Consul; asked of Consul's agent if absent",
+  },
+  confdDir: {
+    env: ["DD_OBSERVE_CONFD_DIR"],
+    flag: "--confd-dir",
+    value: "path",
+    description: "the Agent's conf.d folder",
+    default: process.platform === "darwin" ? "/opt/datadog-agent/etc/conf.d" : "/etc/datadog-agent/conf.d",
+  },
+  agentUrl: {
+    env: ["DD_OBSERVE_AGENT_URL"],
+    flag: "--agent-url",
+    value: "url",
+    description: "the Agent's expvar",
+    default: "http://127.0.0.1:5000",
+  },
+  agentReload: {
+    env: ["DD_OBSERVE_AGENT_RELOAD"],
+    flag: "--agent-reload",
+    value: "how",
+    description: "how the Agent learns of new files: none, poll, or command:<argv>",
+    default: "none",
+  },
+  tag: {
+    env: ["DD_OBSERVE_TAG"],
+    value: "tag",
+    description: "the tag that says a service is observed",
+    default: "dd-observe",
+  },
+  kvPrefix: {
+    env: ["DD_OBSERVE_KV_PREFIX"],
+    value: "prefix",
+    description: "where documents stand in Consul's KV",
+    default: "observability",
+  },
+  statePrefix: {
+    env: ["DD_OBSERVE_STATE_PREFIX"],
+    value: "prefix",
+    description: "where dd-observe keeps its own state in Consul's KV",
+    default: "dd-observe",
+  },
+  clusterId: {
+    env: ["DD_OBSERVE_CLUSTER_ID"],
+    flag: "--cluster-id",
+    value: "id",
+    description: "marks what this operator owns; the Consul datacenter if absent",
+  },
+  httpAddr: {
+    env: ["DD_OBSERVE_HTTP_ADDR"],
+    flag: "--http-addr",
+    value: "host:port",
+    description: "status page, /metrics, /healthz, /readyz and /v1",
+    default: "127.0.0.1:8620",
+  },
+  httpToken: {
+    env: ["DD_OBSERVE_HTTP_TOKEN"],
+    value: "token",
+    description: "asked of clients when the address is not loopback",
+  },
+  resync: {
+    env: ["DD_OBSERVE_RESYNC"],
+    flag: "--resync",
+    value: "duration",
+    description: "how often everything is compared afresh",
+    default: "60s",
+  },
+  grace: {
+    env: ["DD_OBSERVE_GRACE"],
+    flag: "--grace",
+    value: "duration",
+    description: "how long a service must be gone before its objects are deleted",
+    default: "10m",
+  },
+  maxDeletes: {
+    env: ["DD_OBSERVE_MAX_DELETES"],
+    flag: "--max-deletes",
+    value: "n,p%",
+    description:
+      "how much one pass may delete without approval: a number, a share, or both (the larger counts)",
+    default: "10,20%",
+  },
+  policy: {
+    env: ["DD_OBSERVE_POLICY_FILE"],
+    flag: "--policy",
+    value: "path",
+    description: "what people may wish; strict if absent",
+  },
+  packsDir: {
+    env: ["DD_OBSERVE_PACKS_DIR"],
+    flag: "--packs-dir",
+    value: "path",
+    description: "more packs; one with a built-in's name replaces it",
+  },
+  logLevel: {
+    env: ["DD_OBSERVE_LOG_LEVEL"],
+    flag: "--log-level",
+    value: "level",
+    description: "trace, debug, info, warn, error, silent",
+    default: "info",
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof SETTINGS;
+export type Flags = Readonly<Partial<Record<SettingName, string | undefined>>>;
+export type Env = Readonly<Record<string, string | undefined>>;
