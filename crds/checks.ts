@@ -16,6 +16,8 @@ export function checkDefaults(
   { agent = {}, monitors = {} }: WishLayer,
   packs: ReadonlyMap<string, Pack>,
 ): readonly Problem[] {
+  // Asked for every service, and mostly there is nothing to look at.
+  if (Object.keys(agent).length === 0 && Object.keys(monitors).length === 0) return [];
   const known = {
     agent: new Set([...packs.values()].flatMap((pack) => Object.keys(pack.options))),
     monitors: new Set([...packs.values()].flatMap((pack) => Object.keys(pack.monitors))),

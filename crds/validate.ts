@@ -1,0 +1,87 @@
+import { checkDefaults } from "./checks.ts";
+import { locateProblems, readDocument, type Parsed } from "./document.ts";
+import { isSlug } from "./names.ts";
+import { packConf, packManifest, packMonitors } from "./pack.ts";
+import { policySchema } from "./policy.ts";
+import type { Problem } from "./problem.ts";
+import { resolve, type Ground, type Wish } from "./resolve.ts";
+import { defaultsLayer } from "./wish.ts";
+
+/** What a text can be. `pack`, `conf` and `monitors` are the three files of a pack. */
+export const DOCUMENT_KINDS = ["wish", "defaults", "policy", "pack", "conf", "monitors"] as const;
+export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
+
+export interface Validated {
+  readonly problems: readonly Problem[];
+  /** Of a wish without problems: what it comes to, for further checks. */
+  readonly wish?: Wish;
+}
+
+/** Which document a file holds, by its name: `ray.yaml` is the wish of the service `ray`. */
+export interface DocumentFile {
+  readonly kind: DocumentKind;
+  /** The service for a wish, else the file's name without its ending. */
+  readonly name: string;
+}
+
+const KIND_OF_NAME: Readonly<Record<string, DocumentKind>> = {
+  _defaults: "defaults",
+  policy: "policy",
+  pack: "pack",
+  conf: "conf",
+  monitors: "monitors",
+};
+
+/**
+ * Tells from a file's path what it holds.
+ *
+ * @param path With / or \ between folders; the ending `.yaml`, `.yml` or `.json` may be missing, as in Consul's KV store.
+ * @returns undefined if the name is neither a reserved one nor a service's.
+ */
+export function documentOfFile(path: string): DocumentFile | undefined {
+  const base = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+  const name = base.replace(/\.(?:ya?ml|json)$/, "");
+  if (Object.hasOwn(KIND_OF_NAME, name)) return { kind: KIND_OF_NAME[name]!, name };
+  return isSlug(name) ? { kind: "wish", name } : undefined;
+}
+
+/**
+ * Says everything that is wrong with a text, offline.
+ *
+ * @param name Of the service for a wish; for the others it only names the owner of the problems.
+ * @param ground The packs, the policy and the defaults that a wish is held against.
+ */
+export function validateText({ kind, name }: DocumentFile, text: string, ground: Ground): Validated {
+  switch (kind) {
+    case "wish":
+      return validateWish(name, text, ground);
+    case "defaults":
+      return validateDefaults(text, ground);
+    case "policy":
+      return problemsOf(readDocument(name, text, policySchema));
+    case "pack":
+      return problemsOf(readDocument(name, text, packManifest));
+    case "conf":
+      return problemsOf(readDocument(name, text, packConf));
+    case "monitors":
+      return problemsOf(readDocument(name, text, packMonitors));
+    default:
+      return kind satisfies never;
+  }
+}
+
+function validateWish(service: string, text: string, ground: Ground): Validated {
+  const resolution = resolve(service, [], { text, generation: 0 }, ground);
+  if (resolution?.state === "accepted") return { problems: [], wish: resolution.wish };
+  return { problems: resolution?.problems ?? [] };
+}
+
+function validateDefaults(text: string, { packs }: Ground): Validated {
+  const layer = readDocument("_defaults", text, defaultsLayer);
+  if (!layer.ok) return { problems: layer.problems };
+  return { problems: locateProblems(text, checkDefaults(layer.value, packs)) };
+}
+
+function problemsOf(parsed: Parsed<unknown>): Validated {
+  return { problems: parsed.ok ? [] : parsed.problems };
+}
