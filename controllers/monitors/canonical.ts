@@ -64,8 +64,13 @@ export function toWire(body: MonitorBody): Json {
     options["on_missing_data"] = "default";
     if (options["notify_no_data"] === false) delete options["notify_no_data"];
   }
+  // Deprecated, and Datadog fills in the same value.
+  if (options["new_host_delay"] === DEFAULT_HOST_DELAY) delete options["new_host_delay"];
   return { ...body, tags: [...body.tags], options };
 }
+
+/** Seconds for which Datadog leaves a new host in peace. */
+const DEFAULT_HOST_DELAY = 300;
 
 /** Both names of a metric monitor give one: Datadog stores either for the same query. */
 export function familyOf(type: string): string {
@@ -138,7 +143,7 @@ function canonicalOptions(type: string, sent: Json): Json {
   options["notify_audit"] ??= false;
   options["include_tags"] ??= true;
   // A group delay, even 0, takes the place of the host delay (terraform-provider-datadog#1533).
-  if (options["new_group_delay"] === undefined) options["new_host_delay"] ??= 300;
+  if (options["new_group_delay"] === undefined) options["new_host_delay"] ??= DEFAULT_HOST_DELAY;
   else delete options["new_host_delay"];
   return options;
 }

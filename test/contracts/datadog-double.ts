@@ -11,6 +11,8 @@ export interface DatadogDouble {
   /** A person edits a monitor. */
   edit(id: number, patch: object): void;
   fault(fault: Fault): void;
+  /** A metric arrives: one value at one time, in seconds. */
+  addPoint(metric: string, atSeconds: number, tags: readonly string[]): void;
   setReadLag(ms: number): void;
   writes(): number;
   /** What the requests broke of the published API. */
@@ -31,6 +33,7 @@ export async function ownFake(options: DoubleOptions = {}): Promise<DatadogDoubl
     monitors: () => [...fake.monitors.values()],
     edit: (id, patch) => fake.edit(id, { ...patch }),
     fault: (fault) => fake.fault(fault),
+    addPoint: (metric, at, tags) => fake.metrics.set(metric, [{ at, value: 1, tags }]),
     setReadLag: (ms) => fake.setReadLag(ms),
     writes: () => fake.writes,
     violations: () => [],
@@ -53,6 +56,7 @@ interface StrictDouble {
   readonly config: { readLagMs: number };
   addFault(fault: object): void;
   edit(change: object): unknown;
+  seed(content: object): unknown;
   listen(): Promise<string>;
   close(): Promise<void>;
 }
@@ -80,6 +84,8 @@ export async function strictDouble({ permissions }: DoubleOptions = {}): Promise
         times: times === Infinity ? -1 : (times ?? 1),
         match: { method, path: path?.source },
       }),
+    addPoint: (name, at, tags) =>
+      double.seed({ metrics: [{ name, type: "gauge", series: [{ tags, points: [[at, 1]] }] }] }),
     setReadLag: (ms) => {
       double.config.readLagMs = ms;
     },
