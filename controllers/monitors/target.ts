@@ -168,14 +168,12 @@ class DatadogMonitors implements MonitorTarget {
     const wanted = this.#options.wanted?.(key) ?? this.#asked.get(key);
     const remembered = this.#memory.get(key);
     const ref = String(raw.id);
-    return {
-      key,
-      owner: ownerOf(key),
-      body: canonicalObserved(raw, wanted),
-      ref,
-      retain,
-      applied: remembered?.ref === ref ? remembered.applied : undefined,
-    };
+    const applied = remembered?.ref === ref ? remembered.applied : undefined;
+    const whole = canonicalObserved(raw);
+    // Where it stands exactly as we wrote it, Datadog has set nothing by itself: an option that is no longer wished has to go.
+    const isAsWritten = applied !== undefined && applied === hashOf(whole);
+    const body = isAsWritten ? whole : canonicalObserved(raw, wanted);
+    return { key, owner: ownerOf(key), body, ref, retain, applied };
   }
 
   async #create(

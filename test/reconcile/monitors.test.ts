@@ -253,6 +253,30 @@ describe("equal means equal", () => {
     expect(only(api, "ray/a").type).toBe("query alert");
   });
 
+  test("takes back an option that is no longer wished, even one that Datadog may set by itself", async () => {
+    const { api, target, datadog, memory } = await startWorld();
+    const thresholds = { critical: 4 };
+    const before = wishedMonitor("ray/a", { options: { thresholds, evaluation_delay: 60 } });
+    const after = wishedMonitor("ray/a", { options: { thresholds } });
+    await bringInLine(target, desired([before]));
+    const restarted = monitorTarget({ datadog, clusterId: CLUSTER, memory, wanted: () => after.body });
+
+    await bringInLine(restarted, desired([after]));
+
+    expect(only(api, "ray/a").options).not.toHaveProperty("evaluation_delay");
+  });
+
+  test("leaves an option that Datadog set by itself", async () => {
+    const { api, target } = await startWorld();
+    const wished = desired([wishedMonitor("ray/a")]);
+    await bringInLine(target, wished);
+    api.edit(only(api, "ray/a").id, { options: { evaluation_delay: 900, an_option_of_next_year: true } });
+
+    const plan = await bringInLine(target, wished);
+
+    expect(plan.actions).toEqual([]);
+  });
+
   test("every option that is sent arrives", async () => {
     const { api, target } = await startWorld();
     const options = {
