@@ -19,9 +19,16 @@ export function markTags(mark: Mark & { readonly clusterId: string }): readonly 
   return mark.retain ? [...tags, RETAIN] : tags;
 }
 
-/** The tag of this operator. Two operators of one Datadog organisation differ in it. */
+/** Datadog cuts a tag off here, and a key that is cut off is another key. */
+const MAX_TAG_LENGTH = 200;
+export const MAX_KEY_LENGTH = MAX_TAG_LENGTH - KEY_PREFIX.length;
+
+/**
+ * The tag of this operator. Two operators of one Datadog organisation differ in it. In lower
+ * case, so that Datadog's filter finds it whatever it does to case.
+ */
 export function ownerTag(clusterId: string): string {
-  return `${OWNER_PREFIX}${clusterId}`;
+  return `${OWNER_PREFIX}${clusterId.toLowerCase()}`;
 }
 
 export function keyTag(key: string): string {
@@ -39,7 +46,7 @@ export function readMark(tags: readonly string[], clusterId: string): Mark | und
   const managers = tags.filter((tag) => tag.startsWith(MANAGED_BY_PREFIX));
   const [key, ...otherKeys] = tags.filter((tag) => tag.startsWith(KEY_PREFIX));
   if (managers.length !== 1 || managers[0] !== MANAGED_BY) return undefined;
-  if (owners.length !== 1 || owners[0] !== ownerTag(clusterId)) return undefined;
+  if (owners.length !== 1 || owners[0]?.toLowerCase() !== ownerTag(clusterId)) return undefined;
   if (key === undefined || otherKeys.length > 0) return undefined;
   return { key: key.slice(KEY_PREFIX.length), retain: tags.includes(RETAIN) };
 }

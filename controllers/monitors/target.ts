@@ -8,7 +8,7 @@ import { canonicalObserved, familyOf, toWire, type MonitorBody } from "./canonic
 import { MonitorCreator, type CreateTiming } from "./create.ts";
 import { expectOrganisation, expectSomething, type Approval } from "./guard.ts";
 import { foreignError, MonitorLookup, tagsOf } from "./lookup.ts";
-import { isManaged, MANAGED_BY, markTags, ownerTag, readMark, type Mark } from "./mark.ts";
+import { isManaged, MANAGED_BY, markTags, MAX_KEY_LENGTH, ownerTag, readMark, type Mark } from "./mark.ts";
 
 export interface MonitorTargetOptions extends CreateTiming {
   /** A `DatadogReader` makes a target that can only observe: for dry runs. */
@@ -106,6 +106,16 @@ class DatadogMonitors implements MonitorTarget {
   ): Promise<ObservedObject<MonitorBody> | undefined> {
     if (action.type === "delete") return this.#delete(action, signal);
     const { key, body } = action.desired;
+    if (key.length > MAX_KEY_LENGTH) {
+      throw new ApiError(
+        `keep monitor ${key}`,
+        `its name and its service's are over ${MAX_KEY_LENGTH} characters`,
+        {
+          failure: "rejected",
+          hint: "Datadog cuts longer tags off, and the mark with them. Shorten one of the names.",
+        },
+      );
+    }
     if (readMark(body.tags, this.#clusterId)?.key !== key) {
       throw new Error(`The monitor ${key} was compiled without its mark`);
     }

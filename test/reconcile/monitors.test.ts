@@ -136,6 +136,18 @@ describe("whose a monitor is", () => {
     expect(api.monitors.size).toBe(1);
   });
 
+  test("makes no monitor whose mark Datadog would cut off", async () => {
+    const { api, target } = await startWorld();
+
+    const created = bringInLine(target, desired([wishedMonitor(`ray/${"x".repeat(190)}`)]));
+
+    await expect(created).rejects.toMatchObject({
+      failure: "rejected",
+      hint: expect.stringMatching(/Shorten/),
+    });
+    expect(api.monitors.size).toBe(0);
+  });
+
   test("adopts a monitor by its number and changes nothing but the tags", async () => {
     const { api, target } = await startWorld();
     const query = "avg(last_5m):avg:a.b{*} > 1";
