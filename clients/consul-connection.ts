@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 
-import { ApiError, type ApiFailure } from "./errors.ts";
+import { ApiError, toError, type ApiFailure } from "./errors.ts";
 
 /** A token, or a function that reads it. A function is asked again after a 403, so that a rotated token file is taken up. */
 export type TokenSource = string | (() => string | undefined | Promise<string | undefined>);
@@ -43,7 +43,7 @@ export function connect(options: ConsulOptions): ConsulConnection {
   let known: { readonly token: string | undefined } | undefined;
 
   async function readToken(): Promise<string | undefined> {
-    const token = typeof source === "function" ? await source() : source;
+    const token = typeof source === "function" ? await askFor(source) : source;
     const trimmed = token?.trim();
     return trimmed === "" ? undefined : trimmed;
   }
@@ -77,6 +77,20 @@ export function connect(options: ConsulOptions): ConsulConnection {
       return known.token !== before;
     },
   };
+}
+
+async function askFor(
+  source: () => string | undefined | Promise<string | undefined>,
+): Promise<string | undefined> {
+  try {
+    return await source();
+  } catch (error) {
+    throw new ApiError("read the Consul token", toError(error).message, {
+      failure: "unauthorized",
+      cause: error,
+      hint: "Make the file of CONSUL_HTTP_TOKEN_FILE readable for dd-observe.",
+    });
+  }
 }
 
 function parseAddress(address: string): URL {

@@ -30,6 +30,7 @@ export interface PackageAnswer {
  * namespace, fields of a service that they don't know, the body of a 409.
  */
 interface RequestPipeline {
+  readonly _opts: { readonly baseUrl: { hostname: string } };
   _request(options: {
     readonly method: string;
     readonly path: string;
@@ -61,15 +62,17 @@ const MAX_SOCKETS = 2;
 export function openPackage(connection: ConsulConnection): PackageCall {
   const url = new URL(connection.baseUrl);
   const client = new Consul({
-    host: url.hostname.replace(/^\[|\]$/g, ""),
+    host: url.hostname,
     port: Number(url.port || (url.protocol === "https:" ? 443 : 80)),
     secure: url.protocol === "https:",
     agent: connection.agent(MAX_SOCKETS),
   }) as unknown as RequestPipeline; // The package's types leave its pipeline out.
+  // It would look up an IPv6 address with its brackets.
+  client._opts.baseUrl.hostname = url.hostname.replace(/^\[|\]$/g, "");
 
   async function attempt(request: PackageRequest, signal: AbortSignal | undefined): Promise<RawAnswer> {
-    signal?.throwIfAborted();
     const token = await connection.token();
+    signal?.throwIfAborted();
     const context = new EventEmitter();
     const abort = (): boolean => context.emit("cancel");
     signal?.addEventListener("abort", abort, { once: true });

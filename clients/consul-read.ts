@@ -27,7 +27,7 @@ export interface BlockingAnswer {
   /** Consul says that it left something out. Known from 1.11 on, and only with a token. */
   readonly filteredByAcls: boolean;
   readonly bytes: number;
-  /** The parsed JSON; undefined for a 404. */
+  /** Parses the JSON; undefined for a 404. Not called for an answer without news, which so costs little. */
   body(): unknown;
 }
 
@@ -73,20 +73,20 @@ export function readBlocking(connection: ConsulConnection): BlockingReader {
     const ends = [signal, deadline, ...(connection.signal === undefined ? [] : [connection.signal])];
     const either = AbortSignal.any(ends);
     let response: Response;
-    let text: string;
+    let bytes: Buffer;
     try {
       response = await request(wanted, either);
-      text = await response.text();
+      bytes = await bodyOf(response);
       if (response.status === 403 && (await connection.renewToken())) {
         response = await request(wanted, either);
-        text = await response.text();
+        bytes = await bodyOf(response);
       }
     } catch (error) {
       if (signal.aborted) throw toError(signal.reason);
       if (deadline.aborted) throw networkError(attempt, new Error("no answer in time"));
       throw networkError(attempt, error);
     }
-    return answerFrom(attempt, response, text);
+    return answerFrom(attempt, response, bytes);
   };
 }
 
@@ -100,10 +100,19 @@ function urlOf(connection: ConsulConnection, wanted: BlockingRequest): string {
   return `${connection.baseUrl}/v1${wanted.path}?${query.toString()}`;
 }
 
-function answerFrom(attempt: Attempt, response: Response, text: string): BlockingAnswer {
+/** Reads the whole body. Its own `text()` takes five times as long to decode megabytes. */
+async function bodyOf(response: Response): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response.body ?? []) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function answerFrom(attempt: Attempt, response: Response, bytes: Buffer): BlockingAnswer {
   const { status, headers } = response;
   if (status !== 200 && status !== 404) {
-    throw answerError(attempt, status, text, { "retry-after": headers.get("retry-after") ?? undefined });
+    throw answerError(attempt, status, bytes.toString("utf8"), {
+      "retry-after": headers.get("retry-after") ?? undefined,
+    });
   }
   const index = Number(headers.get("x-consul-index"));
   if (!Number.isSafeInteger(index) || index < 0 || !headers.has("x-consul-index")) {
@@ -119,14 +128,14 @@ function answerFrom(attempt: Attempt, response: Response, text: string): Blockin
     index: Math.max(index, 1),
     knownLeader: headers.get("x-consul-knownleader") === "true",
     filteredByAcls: headers.get("x-consul-results-filtered-by-acls") === "true",
-    bytes: text.length,
-    body: () => (status === 404 ? undefined : parse(attempt, text)),
+    bytes: bytes.length,
+    body: () => (status === 404 ? undefined : parse(attempt, bytes)),
   };
 }
 
-function parse(attempt: Attempt, text: string): unknown {
+function parse(attempt: Attempt, bytes: Buffer): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(bytes.toString("utf8"));
   } catch (error) {
     throw networkError(attempt, new Error("the answer is not JSON", { cause: error }));
   }
