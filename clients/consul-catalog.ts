@@ -1,4 +1,4 @@
-import { orNotFound, TIMEOUT_MS, type Consul } from "./consul-calls.ts";
+import { orNotFound, TIMEOUT_MS, type CatalogInstance, type Consul } from "./consul-calls.ts";
 import type { PackageCall } from "./consul-package.ts";
 
 /** Calls about sessions. */
