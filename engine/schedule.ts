@@ -65,8 +65,9 @@ export class Schedule {
   }): void {
     this.#failures = 0;
     if (isUnfinished) this.#isPending = true;
-    if (wasFresh)
-      this.#freshAt = this.#clock.monotonicMs() + this.#resyncMs * (0.9 + 0.2 * this.#clock.random());
+    if (!wasFresh) return;
+    this.#needsFresh = false;
+    this.#freshAt = this.#clock.monotonicMs() + this.#resyncMs * (0.9 + 0.2 * this.#clock.random());
   }
 
   /** The pass, or part of it, is worth trying again. */
