@@ -103,12 +103,7 @@ export async function startOperator(
 
 async function runController(process: Process): Promise<void> {
   const { config, consul, settings, log, stop } = process;
-  await patiently(log, stop, async () => await ensureSentinel({ consul, prefix: config.kvPrefix }, stop));
-  await patiently(
-    log,
-    stop,
-    async () => await consul.kvPut(CONTROL_KEYS.keep(config.statePrefix), "", { cas: 0 }, stop),
-  );
+  await patiently(log, stop, async () => await prepareKv(process));
   if (stop.aborted) return;
 
   const resolver = openResolver(config);
@@ -132,6 +127,16 @@ async function runController(process: Process): Promise<void> {
     async (term) => await lead(process, feed, term),
   );
   await Promise.all([feeding, watching]);
+}
+
+/** Puts the two keys that must never be missing, once at the start. A token that may only read leaves it to others. */
+async function prepareKv({ consul, config, stop }: Process): Promise<void> {
+  await ensureSentinel({ consul, prefix: config.kvPrefix }, stop);
+  try {
+    await consul.kvPut(CONTROL_KEYS.keep(config.statePrefix), "", { cas: 0 }, stop);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.failure === "unauthorized")) throw error;
+  }
 }
 
 function noteStanding(process: Process, standing: Standing): void {
@@ -192,6 +197,9 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
 
 async function runNode(process: Process): Promise<void> {
   const { config, consul, settings, log, clusterId, stop } = process;
+  await patiently(log, stop, async () => await prepareKv(process));
+  if (stop.aborted) return;
+
   const resolver = openResolver(config);
   const source = nodeSource({ consul, prefix: config.kvPrefix, nodeName: config.nodeName });
   const feed = new Feed<NodeState, NodeSnapshot>(source, (state, paused) => resolver.ofNode(state, paused));
