@@ -19,8 +19,8 @@ export function serviceVariables(wish: Wish, clusterId: string): Readonly<Record
   const scope = scopeTags(wish, clusterId);
   return {
     service: wish.service,
-    // Part of a metric's name: letters, digits and underscores only.
-    serviceName: wish.service.replaceAll(/\W/g, "_"),
+    // First part of a metric's name: letters, digits and underscores, and a letter first.
+    serviceName: wish.service.replaceAll(/\W/g, "_").replace(/^(?=\d)/, "s"),
     env: wish.env,
     team: wish.team,
     cluster: clusterId,

@@ -81,6 +81,11 @@ test.for([
     "ray:2:3: __proto__ can't be a key",
   ],
   [
+    "a merge key",
+    "agent: &a {timeout: 5}\nmonitors:\n  <<: *a\n",
+    "ray:3:3: the merge key << is not read; write the fields out",
+  ],
+  [
     "an alias without an anchor",
     "pack: *p\n",
     "ray: the document uses more than 20 aliases, or one that is not defined",

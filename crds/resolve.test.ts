@@ -118,6 +118,15 @@ describe("_defaults", () => {
     ]);
   });
 
+  test("are named where what they say doesn't suit the service's pack", () => {
+    const ground = defaults("agent: {interval: 1, mode: fast}\n");
+
+    expect(outcome("ray", { text: "agent: {mode: fat}\n", ground })).toEqual([
+      "ray: observability/_defaults: agent.interval must be at least 5",
+      "ray:1:9: agent.mode must be fast or slow",
+    ]);
+  });
+
   test("may define a monitor that every service gets", () => {
     const ground = defaults(
       "monitors: {mine: {type: query alert, query: 'avg(last_5m):avg:a{${scope}} > 1', critical: 1}}\n",

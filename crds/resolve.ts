@@ -107,7 +107,7 @@ export function resolve(
     pack,
     generation,
   };
-  const refused = checkWish(wish, ground.policy);
+  const refused = checkWish(wish, ground.policy).map((problem) => withOrigin(problem, stated));
   if (refused.length > 0) return held(placed(refused, document), layer.paused);
   return { state: "accepted", service, generation, wish };
 }
@@ -132,6 +132,22 @@ function inherited(service: string, defaults: Parsed<WishLayer>): readonly Probl
     reason: "DefaultsInvalid",
     message: `observability/_defaults${problem.at === undefined ? "" : `:${problem.at.line}:${problem.at.column}`}: ${problem.message}`,
   }));
+}
+
+/** Says so where it isn't the service itself that is wrong, but what it inherits. */
+function withOrigin(problem: Problem, stated: WishLayer): Problem {
+  const path = problem.path ?? "";
+  const field = (["agent", "monitors", "notify"] as const).find(
+    (name) => path === name || path.startsWith(`${name}.`),
+  );
+  if (field === undefined) return problem;
+  const own = stated[field];
+  const isOwn =
+    own !== undefined &&
+    (path === field || Object.keys(own).some((name) => `${path}.`.startsWith(`${field}.${name}.`)));
+  if (isOwn) return problem;
+  const { path: _path, ...rest } = problem;
+  return { ...rest, message: `observability/_defaults: ${problem.message}` };
 }
 
 /** An explicit pack wins; then a pack with the service's name; then `generic`. */

@@ -94,6 +94,12 @@ function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
+const REFUSED_KEYS: ReadonlyMap<string, string> = new Map([
+  // Schemas skip it without a word.
+  ["__proto__", "__proto__ can't be a key"],
+  ["<<", "the merge key << is not read; write the fields out"],
+]);
+
 function badKey(document: Document.Parsed): { message: string; offset: number } | undefined {
   let bad: { message: string; offset: number } | undefined;
   visit(document, {
@@ -102,9 +108,8 @@ function badKey(document: Document.Parsed): { message: string; offset: number } 
       for (const { key } of map.items) {
         if (!isScalar(key)) continue;
         const name = String(key.value);
-        if (name === "__proto__" || seen.has(name)) {
-          const message =
-            name === "__proto__" ? "__proto__ can't be a key" : `the key ${shorten(name)} stands twice`;
+        if (REFUSED_KEYS.has(name) || seen.has(name)) {
+          const message = REFUSED_KEYS.get(name) ?? `the key ${shorten(name)} stands twice`;
           bad = { message, offset: key.range?.[0] ?? 0 };
           return visit.BREAK;
         }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 import { expect, test } from "vitest";
 
 import { observed, PACKS } from "../builders/observed.ts";
@@ -15,6 +17,20 @@ test.for([...PACKS.keys()])("pack %s makes the files and monitors of its golden 
   await expect(`${JSON.stringify(Object.fromEntries(monitors), undefined, 2)}\n`).toMatchFileSnapshot(
     `../golden/packs/${pack}.monitors.json`,
   );
+});
+
+test("a metric's name begins with a letter, whatever the service is called", () => {
+  expect(observed("3scale-api", "").file).toContain("namespace: s3scale_api\n");
+});
+
+test("the example of the reference page is a wish", () => {
+  const page = readFileSync(new URL("../../docs/reference/wish.md", import.meta.url), "utf8");
+  const example = /```yaml\n(pack:.*?)```/s.exec(page)?.[1] ?? "";
+
+  const { monitors } = observed("ray", example);
+
+  expect([...monitors.keys()]).toContain("ray/queue-too-long");
+  expect([...monitors.keys()]).not.toContain("ray/node-cpu");
 });
 
 test("a pack compiles to the same bytes every time", () => {
