@@ -25,16 +25,21 @@ export interface ConsulConnection {
   /** Without a path or a trailing slash. */
   readonly baseUrl: string;
   readonly isLoopback: boolean;
-  readonly caCert: string | undefined;
   /** Query parameters that every call carries. */
   readonly query: Readonly<Record<string, string>>;
   readonly signal: AbortSignal | undefined;
-  /** Keeps connections alive. One agent for blocking reads, another for one-shot calls, each bounded. */
-  agent(maxSockets: number): http.Agent;
+  /** Connections of blocking reads. Each holds one for its whole wait: a read too many would wait for minutes. */
+  readonly blockingAgent: http.Agent;
+  /** Connections of everything else, so that no call waits for a blocking read to end. */
+  readonly callAgent: http.Agent;
   token(): Promise<string | undefined>;
   /** Reads the token again. True if it is another one, so that a call is worth repeating. */
   renewToken(): Promise<boolean>;
 }
+
+/** Together 16: Consul takes 200 from one client address, of which we are never the only user. */
+const MAX_BLOCKING_SOCKETS = 14;
+const MAX_CALL_SOCKETS = 2;
 
 /** @throws {ApiError} `rejected` if the address is not an HTTP URL. */
 export function connect(options: ConsulOptions): ConsulConnection {
@@ -48,24 +53,25 @@ export function connect(options: ConsulOptions): ConsulConnection {
     return trimmed === "" ? undefined : trimmed;
   }
 
+  function agent(maxSockets: number): http.Agent {
+    if (url.protocol === "http:") return new http.Agent({ keepAlive: true, maxSockets });
+    return new https.Agent({
+      keepAlive: true,
+      maxSockets,
+      ...(options.caCert === undefined ? {} : { ca: options.caCert }),
+    });
+  }
+
   return {
     baseUrl: `${url.protocol}//${url.host}`,
     isLoopback: /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname),
-    caCert: options.caCert,
     query: {
       ...(options.namespace === undefined ? {} : { ns: options.namespace }),
       ...(options.datacenter === undefined ? {} : { dc: options.datacenter }),
     },
     signal: options.signal,
-    agent(maxSockets) {
-      return url.protocol === "https:"
-        ? new https.Agent({
-            keepAlive: true,
-            maxSockets,
-            ...(options.caCert === undefined ? {} : { ca: options.caCert }),
-          })
-        : new http.Agent({ keepAlive: true, maxSockets });
-    },
+    blockingAgent: agent(MAX_BLOCKING_SOCKETS),
+    callAgent: agent(MAX_CALL_SOCKETS),
     async token() {
       known ??= { token: await readToken() };
       return known.token;

@@ -55,9 +55,6 @@ export type PackageCall = (
   signal: AbortSignal | undefined,
 ) => Promise<PackageAnswer>;
 
-/** Connections for one-shot calls. Blocking reads have their own, so that neither waits for the other. */
-const MAX_SOCKETS = 2;
-
 /** Opens the package on one Consul. Every call has a timeout, a Content-Length and an abort signal. */
 export function openPackage(connection: ConsulConnection): PackageCall {
   const url = new URL(connection.baseUrl);
@@ -65,7 +62,7 @@ export function openPackage(connection: ConsulConnection): PackageCall {
     host: url.hostname,
     port: Number(url.port || (url.protocol === "https:" ? 443 : 80)),
     secure: url.protocol === "https:",
-    agent: connection.agent(MAX_SOCKETS),
+    agent: connection.callAgent,
   }) as unknown as RequestPipeline; // The package's types leave its pipeline out.
   // It would look up an IPv6 address with its brackets.
   client._opts.baseUrl.hostname = url.hostname.replace(/^\[|\]$/g, "");

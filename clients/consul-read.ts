@@ -40,21 +40,16 @@ export interface BlockingAnswer {
  */
 export type BlockingReader = (request: BlockingRequest, signal: AbortSignal) => Promise<BlockingAnswer>;
 
-/** Of the 16 connections that a process may have, blocking reads take 13, a confirming read one, one-shot calls two. */
-const MAX_BLOCKING_SOCKETS = 13;
 /** Consul answers up to a sixteenth of the wait late; without a leader it takes 7.4 s to say so. */
 const MARGIN_MS = 15_000;
 
 /** Opens blocking reads on one Consul. */
 export function readBlocking(connection: ConsulConnection): BlockingReader {
-  const blocking = connection.agent(MAX_BLOCKING_SOCKETS);
-  // A confirming read must not wait until a blocking one gives its connection back.
-  const confirming = connection.agent(1);
-
   async function request(wanted: BlockingRequest, signal: AbortSignal): Promise<Response> {
     const token = await connection.token();
     return await fetch(urlOf(connection, wanted), {
-      agent: wanted.consistent === true ? confirming : blocking,
+      // A confirming read must not wait until a blocking one gives its connection back.
+      agent: wanted.consistent === true ? connection.callAgent : connection.blockingAgent,
       signal,
       compress: !connection.isLoopback,
       redirect: "error",

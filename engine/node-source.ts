@@ -41,7 +41,7 @@ export interface NodeSourceOptions extends SourceOptions {
 /** Documents that are of no single service and that a node needs. */
 const RESERVED = ["_defaults", "_nomad"] as const;
 
-/** With the sentinel, the reserved documents and the node itself: 13 blocking reads. */
+/** With the sentinel, the reserved documents, the node itself and people's commands: 14 blocking reads. */
 const MAX_DOCUMENT_WATCHES = 9;
 
 function nodeRequest(name: string): Omit<BlockingRequest, "index" | "waitMs"> {

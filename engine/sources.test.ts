@@ -346,6 +346,20 @@ test("reads the whole prefix when the node has many services, and keys again whe
   expect(many.documents.get("s1")).toBe(few.documents.get("s1"));
 });
 
+test("leaves a connection for one more watch, and for calls, at its limit of keys", async () => {
+  const { fake, consul, signal } = await worldWithSentinel();
+  registerMany(fake, 1, 8);
+  await next(states(nodeSource({ consul, prefix: "observability" }), signal));
+
+  const request = { path: "/kv/dd-observe/control/", query: { keys: "" }, tried: "watch", right: "none" };
+  const more = await consul.read({ ...request, index: 0, waitMs: 60_000 }, signal);
+  const call = await consul.kvGet("observability/.keep");
+
+  expect(more.status).toBe(404);
+  expect(call).toBeDefined();
+  expect(fake.requests.some(({ line }) => line.includes("recurse"))).toBe(false);
+});
+
 test("never has more than 16 connections", async () => {
   const { fake, consul, signal } = await worldWithSentinel();
   registerMany(fake, 1, 8);
