@@ -80,7 +80,7 @@ export async function startOperator(
   };
 
   const duties = [
-    ...(role === "controller" ? [] : [runNode(process)]),
+    ...(role === "controller" ? [] : [runNode(process, role)]),
     ...(role === "node" ? [] : [runController(process)]),
   ];
   const server = await startServer({
@@ -195,13 +195,19 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
   }
 }
 
-async function runNode(process: Process): Promise<void> {
+async function runNode(process: Process, role: Role): Promise<void> {
   const { config, consul, settings, log, clusterId, stop } = process;
   await patiently(log, stop, async () => await prepareKv(process));
   if (stop.aborted) return;
 
   const resolver = openResolver(config);
-  const source = nodeSource({ consul, prefix: config.kvPrefix, nodeName: config.nodeName });
+  const source = nodeSource({
+    consul,
+    prefix: config.kvPrefix,
+    nodeName: config.nodeName,
+    // The controller's part reads all documents anyway, and the connections are few.
+    ...(role === "all" ? { maxDocumentWatches: 0 } : {}),
+  });
   const feed = new Feed<NodeState, NodeSnapshot>(source, (state, paused) => resolver.ofNode(state, paused));
   process.checks.push(() => watchesMove(feed));
   const control = startControl(settings, stop);
