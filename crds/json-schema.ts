@@ -42,6 +42,10 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
     io: "input",
     target: "draft-7",
     reused: "inline",
+    // Classes such as \p{L} are JavaScript's alone; an editor in another language would refuse the whole schema.
+    override: ({ jsonSchema }) => {
+      if (/\\p\{/i.test(jsonSchema.pattern ?? "")) delete jsonSchema.pattern;
+    },
   });
   return rest as JsonSchema;
 }
