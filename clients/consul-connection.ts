@@ -40,6 +40,8 @@ export interface ConsulConnection {
 /** Together 16: Consul takes 200 from one client address, of which we are never the only user. */
 const MAX_BLOCKING_SOCKETS = 14;
 const MAX_CALL_SOCKETS = 2;
+/** Consul 2 closes idle connections after 120 s. We close them before, so that no write is sent into a closing one. */
+const IDLE_MS = 30_000;
 
 /** @throws {ApiError} `rejected` if the address is not an HTTP URL. */
 export function connect(options: ConsulOptions): ConsulConnection {
@@ -53,13 +55,10 @@ export function connect(options: ConsulOptions): ConsulConnection {
     return trimmed === "" ? undefined : trimmed;
   }
 
-  function agent(maxSockets: number): http.Agent {
-    if (url.protocol === "http:") return new http.Agent({ keepAlive: true, maxSockets });
-    return new https.Agent({
-      keepAlive: true,
-      maxSockets,
-      ...(options.caCert === undefined ? {} : { ca: options.caCert }),
-    });
+  function agent(bounds: { readonly maxSockets: number; readonly timeout?: number }): http.Agent {
+    if (url.protocol === "http:") return new http.Agent({ keepAlive: true, ...bounds });
+    const ca = options.caCert === undefined ? {} : { ca: options.caCert };
+    return new https.Agent({ keepAlive: true, ...bounds, ...ca });
   }
 
   return {
@@ -70,8 +69,8 @@ export function connect(options: ConsulOptions): ConsulConnection {
       ...(options.datacenter === undefined ? {} : { dc: options.datacenter }),
     },
     signal: options.signal,
-    blockingAgent: agent(MAX_BLOCKING_SOCKETS),
-    callAgent: agent(MAX_CALL_SOCKETS),
+    blockingAgent: agent({ maxSockets: MAX_BLOCKING_SOCKETS }),
+    callAgent: agent({ maxSockets: MAX_CALL_SOCKETS, timeout: IDLE_MS }),
     async token() {
       known ??= { token: await readToken() };
       return known.token;

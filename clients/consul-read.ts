@@ -63,25 +63,58 @@ export function readBlocking(connection: ConsulConnection): BlockingReader {
 
   return async function read(wanted, signal) {
     const attempt: Attempt = { tried: wanted.tried, right: wanted.right, writes: false };
-    const waitMs = wanted.index > 0 ? wanted.waitMs : 0;
-    const deadline = AbortSignal.timeout(Math.ceil(waitMs + waitMs / 16 + MARGIN_MS));
-    const ends = [signal, deadline, ...(connection.signal === undefined ? [] : [connection.signal])];
-    const either = AbortSignal.any(ends);
+    const life = lifeOf(wanted, connection.signal === undefined ? [signal] : [signal, connection.signal]);
     let response: Response;
     let bytes: Buffer;
     try {
-      response = await request(wanted, either);
+      response = await request(wanted, life.signal);
       bytes = await bodyOf(response);
       if (response.status === 403 && (await connection.renewToken())) {
-        response = await request(wanted, either);
+        response = await request(wanted, life.signal);
         bytes = await bodyOf(response);
       }
     } catch (error) {
       if (signal.aborted) throw toError(signal.reason);
-      if (deadline.aborted) throw networkError(attempt, new Error("no answer in time"));
-      throw networkError(attempt, error);
+      if (error instanceof ApiError) throw error;
+      throw networkError(attempt, life.isLate() ? new Error("no answer in time") : error);
+    } finally {
+      life.end();
     }
     return answerFrom(attempt, response, bytes);
+  };
+}
+
+/**
+ * A signal that aborts with the first of `signals`, or when an answer is too late.
+ *
+ * By hand, since `AbortSignal.timeout` would keep a timer for each of the many reads that are answered early.
+ */
+function lifeOf(
+  wanted: BlockingRequest,
+  signals: readonly AbortSignal[],
+): { readonly signal: AbortSignal; isLate(): boolean; end(): void } {
+  const waitMs = wanted.index > 0 ? wanted.waitMs : 0;
+  const life = new AbortController();
+  let late = false;
+  const abort = (): void => life.abort();
+  const timer = setTimeout(
+    () => {
+      late = true;
+      abort();
+    },
+    waitMs + waitMs / 16 + MARGIN_MS,
+  );
+  for (const one of signals) {
+    if (one.aborted) abort();
+    else one.addEventListener("abort", abort, { once: true });
+  }
+  return {
+    signal: life.signal,
+    isLate: () => late,
+    end() {
+      clearTimeout(timer);
+      for (const one of signals) one.removeEventListener("abort", abort);
+    },
   };
 }
 

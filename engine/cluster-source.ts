@@ -47,7 +47,7 @@ export function clusterSource({
   /** Nothing is given out while a watch fails or has not answered, or if nothing is new. */
   function whole(): ClusterState | undefined {
     if (catalog === undefined || view === undefined) return undefined;
-    if (watches.some((one) => one.state.error !== undefined)) return undefined;
+    if (!watches.every(({ state }) => state.ready && state.error === undefined)) return undefined;
     const { documents } = view;
     if (given?.catalog === catalog && given.documents === documents) return undefined;
     given = { catalog, documents };

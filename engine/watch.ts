@@ -52,6 +52,8 @@ const WAIT_MS = 60_000;
 const UNPROVEN_WAIT_MS = 2_000;
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_CAP_MS = 30_000;
+/** A server may ask for a pause, but not for a day. */
+const RETRY_AFTER_CAP_MS = 60_000;
 
 /**
  * Watches one thing in Consul for ever: yields a value whenever its index has moved.
@@ -118,7 +120,8 @@ async function* run<T>(
       position = { ...START };
       state.error = asApiError(options.request.tried, error);
       const pauseMs = backoffMs(failures, BACKOFF_BASE_MS, BACKOFF_CAP_MS, clock.random());
-      await clock.sleep(Math.max(pauseMs, state.error.retryAfterMs ?? 0), signal).catch(() => undefined);
+      const askedMs = Math.min(state.error.retryAfterMs ?? 0, RETRY_AFTER_CAP_MS);
+      await clock.sleep(Math.max(pauseMs, askedMs), signal).catch(() => undefined);
     }
   }
 }
