@@ -17,6 +17,7 @@ export interface Config {
   readonly consul: {
     readonly address: string;
     readonly token: string | (() => string | undefined) | undefined;
+    /** PEM. */
     readonly caCert: string | undefined;
     readonly namespace: string | undefined;
     readonly datacenter: string | undefined;
@@ -72,7 +73,7 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
       token:
         get("consulToken") ??
         (tokenFile === undefined ? undefined : () => readText("consulTokenFile", tokenFile).trim()),
-      caCert: get("consulCaCert"),
+      caCert: textOf("consulCaCert", get("consulCaCert")),
       namespace: get("consulNamespace"),
       datacenter: get("consulDatacenter"),
     },
@@ -183,6 +184,10 @@ function directories(text: string | undefined): readonly string[] {
   const dirs = (text ?? "").split(":").filter((dir) => dir !== "");
   for (const dir of dirs) if (!existsSync(dir)) throw wrong("packsDir", dir, "a folder that exists");
   return dirs;
+}
+
+function textOf(name: SettingName, file: string | undefined): string | undefined {
+  return file === undefined ? undefined : readText(name, file);
 }
 
 function readText(name: SettingName, file: string): string {

@@ -1,8 +1,40 @@
-import { ApiError } from "../clients/errors.ts";
+import type { Terminal } from "./terminal.ts";
+import { printable } from "./terminal.ts";
 
-/** Prints an error for a person: what was tried, what came back, what they can do. */
-export function printError(error: unknown): void {
+export type OutputFormat = "table" | "wide" | "json" | "yaml";
+
+/** Prints an error for a person: what was tried, what came back, what they can do. Never a stack trace. */
+export function printError(error: unknown, { err, paint }: Pick<Terminal, "err" | "paint">): void {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`dd-observe: ${message}\n`);
-  if (error instanceof ApiError && error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+  err(`${paint("red", "dd-observe:")} ${printable(message)}\n`);
+  const hint = hintOf(error);
+  if (hint !== undefined) err(`  ${printable(hint)}\n`);
+}
+
+function hintOf(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("hint" in error)) return undefined;
+  return typeof error.hint === "string" ? error.hint : undefined;
+}
+
+/** Prints a value for programs. */
+export async function printData(
+  value: unknown,
+  format: "json" | "yaml",
+  { out }: Pick<Terminal, "out">,
+): Promise<void> {
+  if (format === "json") return out(`${JSON.stringify(value, undefined, 2)}\n`);
+  const { stringify } = await import("yaml");
+  // Through JSON, so that both formats say the same: undefined fields are left out.
+  out(stringify(JSON.parse(JSON.stringify(value)), { lineWidth: 0, aliasDuplicateObjects: false }));
+}
+
+/** Something that the person asked for and that cannot be done as asked. The message says why, the hint what to do. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
 }

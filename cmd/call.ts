@@ -1,0 +1,27 @@
+import type { OutputFormat } from "./print.ts";
+import type { Env, Flags } from "./settings.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The options that belong to single commands and are no settings. The parser has checked them. */
+export interface Options {
+  readonly role?: "all" | "controller" | "node";
+  readonly output?: OutputFormat;
+  readonly service?: string;
+  readonly pack?: string;
+  readonly reason?: string;
+  readonly wait?: boolean;
+  readonly watch?: boolean;
+  readonly yes?: boolean;
+}
+
+/** One call of a command. */
+export interface Call {
+  readonly args: readonly string[];
+  readonly flags: Flags & Options;
+  readonly terminal: Terminal;
+  /** The process's own if absent. */
+  readonly env?: Env | undefined;
+}
+
+/** Runs a command. Returns its exit code. */
+export type Run = (call: Call) => Promise<number>;

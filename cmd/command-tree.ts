@@ -1,0 +1,252 @@
+import { Command, Option } from "commander";
+
+import type { Call, Options, Run } from "./call.ts";
+import { SETTINGS, type Env, type Flags, type Setting, type SettingName } from "./settings.ts";
+import type { Terminal } from "./terminal.ts";
+
+export const VERSION = "0.1.0";
+
+interface TreeOptions {
+  readonly terminal: Terminal;
+  readonly env: Env | undefined;
+  /** Told the exit code of the command that ran. */
+  readonly finish: (code: number) => void;
+}
+
+interface Description {
+  /** `describe <service>` */
+  readonly usage: string;
+  readonly summary: string;
+  /** More than the summary, for the command's own help. */
+  readonly details?: string;
+  readonly settings: readonly SettingName[];
+  readonly options?: readonly Option[];
+  readonly examples: readonly string[];
+  /** Exit codes other than 0 for success and 1 for an error. */
+  readonly exit?: string;
+  /** Loads the code only when it is needed: help must be there at once. */
+  readonly load: () => Promise<Run>;
+}
+
+const CONSUL: readonly SettingName[] = [
+  "consulAddr",
+  "consulTokenFile",
+  "consulCaCert",
+  "consulNamespace",
+  "consulDatacenter",
+];
+const DATADOG: readonly SettingName[] = ["datadogUrl", "datadogSite"];
+const NODE: readonly SettingName[] = ["nodeName", "confdDir", "agentUrl", "agentReload"];
+const RULES: readonly SettingName[] = ["clusterId", "policy", "packsDir"];
+const PASS: readonly SettingName[] = [...CONSUL, ...DATADOG, ...NODE, ...RULES, "grace", "maxDeletes"];
+const RUN: readonly SettingName[] = [...PASS, "httpAddr", "resync", "logLevel"];
+
+const KINDS = "services|monitors|files|packs|nodes";
+
+/** Every command, in the order in which help and the reference show them. */
+const COMMANDS: readonly Description[] = [
+  {
+    usage: "run",
+    summary: "run the operator",
+    details: "Runs until SIGTERM or SIGINT; a second signal ends it at once.",
+    settings: RUN,
+    options: [roleOption()],
+    examples: ["dd-observe run --role node --confd-dir /etc/datadog-agent/conf.d"],
+    load: async () => {
+      const { run } = await import("./commands/run.ts");
+      return async ({ flags }) => await run(flags);
+    },
+  },
+  {
+    usage: "plan",
+    summary: "show what would change; writes nothing",
+    details:
+      "Reads Consul, Datadog and this machine's conf.d with clients that cannot write, and shows what the operator would do now: creates, updates and deletes with every field, what is kept back and why, and which wishes cannot be read.",
+    settings: PASS,
+    options: [roleOption(), outputOption(["table", "json", "yaml"])],
+    examples: ["dd-observe plan", "dd-observe plan --role node -o json"],
+    exit: "0 if everything is as wished, 2 if something would change, is kept back or cannot be read",
+    load: async () => (await import("./commands/plan.ts")).plan,
+  },
+  {
+    usage: "apply",
+    summary: "make one pass, then exit",
+    details:
+      "Does once what the operator does all the time, under the same lock, and stores what there is to say. While a controller leads, it refuses rather than write beside it. Grace periods go on from one run to the next.",
+    settings: PASS,
+    options: [
+      roleOption(),
+      outputOption(["table", "json", "yaml"]),
+      new Option("--wait", "wait until no other controller leads"),
+    ],
+    examples: ["dd-observe apply", "dd-observe apply --role node"],
+    exit: "0 if everything is as wished, 1 if something failed, 2 if something is kept back or cannot be read",
+    load: async () => (await import("./commands/apply.ts")).apply,
+  },
+  {
+    usage: "validate <path...>",
+    summary: "check documents, policies and packs, offline",
+    details:
+      "A file is the wish of the service that it is named after; _defaults, policy files, packs and folders of all these are known by their names. - reads one document from standard input.",
+    settings: ["policy", "packsDir"],
+    options: [
+      new Option("--service <name>", "the service that a document from standard input is for"),
+      outputOption(["table", "json", "yaml"]),
+    ],
+    examples: [
+      "dd-observe validate observability/ray.yaml packs/",
+      "consul kv get observability/ray | dd-observe validate - --service ray",
+    ],
+    load: async () => (await import("./commands/validate.ts")).validate,
+  },
+  {
+    usage: "get [kind] [names...]",
+    summary: `list ${KINDS.replaceAll("|", ", ")}`,
+    details: `Kinds: ${KINDS.replaceAll("|", ", ")}. Services if none is given.`,
+    settings: [...CONSUL, ...DATADOG, ...RULES, "confdDir"],
+    options: [
+      outputOption(["table", "wide", "json", "yaml"]),
+      new Option("-w, --watch", "print again whenever something changes"),
+    ],
+    examples: ["dd-observe get", "dd-observe get monitors ray -o wide", "dd-observe get packs"],
+    load: async () => (await import("./commands/get.ts")).get,
+  },
+  {
+    usage: "describe <service>",
+    summary: "everything about one service, and why something is missing",
+    settings: [...CONSUL, ...DATADOG, ...RULES, "confdDir", "grace"],
+    options: [outputOption(["table", "json", "yaml"])],
+    examples: ["dd-observe describe ray"],
+    load: async () => (await import("./commands/describe.ts")).describe,
+  },
+  {
+    usage: "explain [field]",
+    summary: "explain a field of a document",
+    settings: ["packsDir"],
+    options: [new Option("--pack <name>", "whose Agent options and monitors are meant")],
+    examples: [
+      "dd-observe explain endpoint.port",
+      "dd-observe explain monitors.object-store-pressure --pack ray",
+    ],
+    load: async () => (await import("./commands/explain.ts")).explain,
+  },
+  {
+    usage: "approve <hash>",
+    summary: "let deletions happen that the brake has stopped",
+    settings: CONSUL,
+    options: [reasonOption()],
+    examples: ['dd-observe approve 3f2a9c01d4be --reason "the ray cluster is gone for good"'],
+    load: async () => (await import("./commands/control.ts")).approve,
+  },
+  {
+    usage: "pause <service>",
+    summary: "write and delete nothing of a service for now",
+    settings: CONSUL,
+    options: [reasonOption()],
+    examples: ['dd-observe pause ray --reason "testing a threshold by hand"'],
+    load: async () => (await import("./commands/control.ts")).pause,
+  },
+  {
+    usage: "resume <service>",
+    summary: "end a pause",
+    settings: [...CONSUL, ...RULES],
+    examples: ["dd-observe resume ray"],
+    load: async () => (await import("./commands/control.ts")).resume,
+  },
+  {
+    usage: "adopt <kind> <id> <service/name>",
+    summary: "take over an existing monitor",
+    details:
+      "Gives a monitor that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. Shows what that pass will change.",
+    settings: [...CONSUL, ...DATADOG, ...RULES],
+    options: [new Option("--yes", "adopt it even if the next pass changes it")],
+    examples: ["dd-observe adopt monitor 12345 ray/queue-too-long"],
+    load: async () => (await import("./commands/adopt.ts")).adopt,
+  },
+  {
+    usage: "completion <shell>",
+    summary: "print completion for bash, zsh or fish",
+    settings: [],
+    examples: [
+      "source <(dd-observe completion bash)",
+      "dd-observe completion fish > ~/.config/fish/completions/dd-observe.fish",
+    ],
+    load: async () => (await import("./commands/completion.ts")).completion,
+  },
+];
+
+/** The whole command line: names, arguments, flags and help. */
+export function commandTree({ terminal, env, finish }: TreeOptions): Command {
+  const program = new Command("dd-observe")
+    .description(
+      "Keeps the Datadog Agent, Datadog monitors and AI workloads in sync with what services on Nomad and Consul ask for.",
+    )
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      getOutHelpWidth: () => terminal.width ?? 100,
+      getErrHelpWidth: () => terminal.width ?? 100,
+    })
+    .showHelpAfterError("(dd-observe --help shows all commands)");
+  for (const description of COMMANDS) addCommand(program, description, { terminal, env, finish });
+  return program;
+}
+
+/** The commands as data, for the reference page. */
+export function commandDescriptions(): readonly Description[] {
+  return COMMANDS;
+}
+
+function addCommand(
+  program: Command,
+  description: Description,
+  { terminal, env, finish }: TreeOptions,
+): void {
+  const { usage, summary, details, settings, options = [], examples, exit, load } = description;
+  const command = program
+    .command(usage)
+    .summary(summary)
+    .description(details === undefined ? sentence(summary) : `${sentence(summary)}\n\n${details}`);
+  for (const option of options) command.addOption(option);
+  for (const name of settings) addSetting(command, name);
+  const exits = exit === undefined ? "" : `\n\nExit code: ${exit}.`;
+  command.addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}${exits}`);
+  command.action(async (...given: unknown[]) => {
+    const args = given.slice(0, -2).flatMap((arg) => (arg === undefined ? [] : arg)) as string[];
+    const flags = given.at(-2) as Flags & Options;
+    const call: Call = { args, flags, terminal, env };
+    finish(await (await load())(call));
+  });
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function roleOption(): Option {
+  return new Option("--role <role>", "controller (Datadog), node (this machine's files), or all")
+    .choices(["all", "controller", "node"])
+    .default("all");
+}
+
+function outputOption(formats: readonly string[]): Option {
+  return new Option("-o, --output <format>", "how to print").choices(formats).default(formats[0]!);
+}
+
+function reasonOption(): Option {
+  return new Option("--reason <text>", "kept with the order, for whoever looks later");
+}
+
+function addSetting(command: Command, name: SettingName): void {
+  const setting: Setting = SETTINGS[name];
+  if (setting.flag === undefined) return;
+  const option = new Option(
+    `${setting.flag} <${setting.value}>`,
+    `${setting.description} (${[...setting.env, setting.default && `default ${setting.default}`].filter(Boolean).join(", ")})`,
+  );
+  // The name that the configuration reader looks for, whatever the flag is called.
+  option.attributeName = () => name;
+  command.addOption(option);
+}

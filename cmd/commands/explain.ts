@@ -1,0 +1,45 @@
+import { explainField, type Explanation } from "../../crds/explain.ts";
+import type { Call } from "../call.ts";
+import { readConfig } from "../config.ts";
+import { packsOf } from "../connect.ts";
+import { UsageError } from "../print.ts";
+import { formatTable, wrap } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** `dd-observe explain`: a field of a document, as `kubectl explain` does. */
+export async function explain({ args, flags, terminal, env }: Call): Promise<number> {
+  const field = (args[0] ?? "").replace(/^\.+|\.+$/g, "");
+  const packs = packsOf(readConfig(flags, env));
+  const explained = explainField(field, packs, { pack: flags.pack });
+  if (!explained.ok) throw new UsageError(explained.message, "dd-observe explain shows every field.");
+  terminal.out(formatExplanation(explained.value, terminal));
+  return 0;
+}
+
+function formatExplanation(
+  { path, type, description, limits, default: byDefault, examples, facts, children }: Explanation,
+  { paint, width }: Pick<Terminal, "paint" | "width">,
+): string {
+  const line = (name: string, text: string): string => `${paint("bold", `${name}:`.padEnd(10))} ${text}\n`;
+  const written = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+  const head = [
+    line("FIELD", path === "" ? "(a whole document)" : path),
+    line("TYPE", [type, ...limits].join(", ")),
+    byDefault === undefined ? "" : line("DEFAULT", written(byDefault)),
+    ...facts.map(({ name, value }) => line(name.toUpperCase(), value)),
+    ...examples.map((example) => line("EXAMPLE", written(example))),
+    description === "" ? "" : `\n${wrap(description, width)}\n`,
+  ].join("");
+  if (children.length === 0) return head;
+  const rows = children.map((child) => [
+    { text: child.name, style: "cyan" as const },
+    child.type,
+    child.description,
+  ]);
+  const columns = [
+    { head: "FIELD" },
+    { head: "TYPE", flexible: true },
+    { head: "WHAT IT IS", flexible: true },
+  ];
+  return `${head}\n${formatTable(columns, rows, { width, paint })}`;
+}

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { didYouMean } from "../../crds/suggest.ts";
+import type { Call } from "../call.ts";
+import type { ClusterFacts } from "../facts.ts";
+import { leaderLine, LISTS, type Listing } from "../lists.ts";
+import { openLook } from "../look.ts";
+import { printData, UsageError } from "../print.ts";
+import { formatTable } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
+
+const LOOK_EVERY_MS = 2_000;
+const SINGULAR: Readonly<Record<string, string>> = {
+  service: "services",
+  monitor: "monitors",
+  file: "files",
+  pack: "packs",
+  node: "nodes",
+};
+
+/** `dd-observe get`: lists of one kind, from what the operator says of it and what is wished now. */
+export async function get(call: Call): Promise<number> {
+  const { args, flags, terminal } = call;
+  const [given = "services", ...names] = args;
+  const kind = SINGULAR[given] ?? given;
+  if (!Object.hasOwn(LISTS, kind)) {
+    const kinds = Object.keys(LISTS);
+    throw new UsageError(
+      `there is no kind ${given}${didYouMean(given, kinds) || `; there are ${kinds.join(", ")}`}`,
+      `For one service: dd-observe get services ${given}, or dd-observe describe ${given}`,
+    );
+  }
+  const opened = openLook(call);
+  const print = async (): Promise<string> => {
+    const { listing, facts } = await LISTS[kind as keyof typeof LISTS](opened, names);
+    return await render(listing, facts, flags.output ?? "table", terminal);
+  };
+  let last = await print();
+  terminal.out(last);
+  while (flags.watch === true) {
+    await sleep(LOOK_EVERY_MS);
+    const now = await print();
+    if (now !== last) terminal.out(`\n${now}`);
+    last = now;
+  }
+  return 0;
+}
+
+async function render(
+  { columns, rows, data, notes }: Listing,
+  facts: ClusterFacts | undefined,
+  format: NonNullable<Call["flags"]["output"]>,
+  terminal: Terminal,
+): Promise<string> {
+  let text = "";
+  if (format === "json" || format === "yaml") {
+    await printData(data, format, { out: (part) => (text += part) });
+    return text;
+  }
+  const isWide = format === "wide";
+  const shown = columns.flatMap((column, at) => (column.isWide === true && !isWide ? [] : [at]));
+  const table = formatTable(
+    shown.map((at) => columns[at]!),
+    rows.map((row) => shown.map((at) => row[at]!)),
+    { width: isWide ? undefined : terminal.width, paint: terminal.paint },
+  );
+  const { paint } = terminal;
+  const head = facts === undefined ? "" : `${leaderLine(facts, paint)}\n\n`;
+  const body = rows.length === 0 ? `${paint("dim", "none")}\n` : table;
+  return `${head}${body}${notes.map((note) => `${paint("dim", note)}\n`).join("")}`;
+}

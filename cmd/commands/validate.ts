@@ -1,0 +1,151 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
+
+import { locateProblems } from "../../crds/document.ts";
+import { readDefaults, type Ground, type Wish } from "../../crds/resolve.ts";
+import { documentOfFile, validateText, type DocumentFile } from "../../crds/validate.ts";
+import { formatProblem, type Problem } from "../../crds/problem.ts";
+import { readPack } from "../../engine/packs.ts";
+import { compileMonitors } from "../../controllers/monitors/compile.ts";
+import type { Call } from "../call.ts";
+import { readConfig } from "../config.ts";
+import { packsOf } from "../connect.ts";
+import { printData, UsageError } from "../print.ts";
+import { printable } from "../terminal.ts";
+
+/** One file, or standard input, and what is wrong with it. */
+interface Checked {
+  readonly file: string;
+  readonly problems: readonly Problem[];
+  /** Why it was not looked at. */
+  readonly skipped?: string;
+}
+
+/** `dd-observe validate`: documents, policies and packs, without any server. */
+export async function validate({ args, flags, terminal, env }: Call): Promise<number> {
+  const config = readConfig(flags, env);
+  const ground: Ground = {
+    packs: packsOf(config),
+    policy: config.policy,
+    tagName: config.tagName,
+    defaults: readDefaults(undefined),
+  };
+  const checked: Checked[] = [];
+  for (const arg of args) {
+    if (arg !== "-") checked.push(...checkPath(arg, ground, true));
+    else checked.push(checkStdin(await terminal.readStdin(), flags.service, ground));
+  }
+  if (checked.length === 0) throw new UsageError(`there is no document below ${args.join(", ")}`);
+
+  const broken = checked.filter(({ problems }) => problems.length > 0);
+  if (flags.output === "json" || flags.output === "yaml") await printData(checked, flags.output, terminal);
+  else printChecked(checked, terminal);
+  return broken.length === 0 ? 0 : 1;
+}
+
+function printChecked(checked: readonly Checked[], { out, paint }: Call["terminal"]): void {
+  let problems = 0;
+  for (const { file, problems: found } of checked) {
+    problems += found.length;
+    for (const problem of found) {
+      const line = formatProblem(problem, file);
+      out(`${printable(line)}\n`);
+    }
+  }
+  const skipped = checked.filter((one) => one.skipped !== undefined);
+  for (const { file, skipped: why } of skipped) out(`${paint("yellow", "skipped")} ${file}: ${why}\n`);
+  const looked = checked.length - skipped.length;
+  const files = `${looked} ${looked === 1 ? "document" : "documents"}`;
+  out(
+    problems === 0
+      ? `${paint("green", "valid:")} ${files}\n`
+      : `${paint("red", `${problems} ${problems === 1 ? "problem" : "problems"}`)} in ${files}\n`,
+  );
+}
+
+const ENDINGS = /\.(?:ya?ml|json)$/;
+
+/** @param isNamed True for what the person named: that must be something, while a folder may hold anything. */
+function checkPath(file: string, ground: Ground, isNamed: boolean): readonly Checked[] {
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(file).isDirectory();
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  }
+  if (isFolder) return checkFolder(file, ground);
+  if (!isNamed && !ENDINGS.test(file)) return [];
+  const document = documentOfFile(file);
+  if (document === undefined) {
+    const skipped = "its name is neither a service's nor a reserved one";
+    return isNamed ? [{ file, problems: [unnamed(file)] }] : [{ file, problems: [], skipped }];
+  }
+  // The parts of a pack mean nothing alone.
+  if (isPackFile(document)) return checkPack(path.dirname(file));
+  const text = readFileSync(file, "utf8");
+  return [{ file, problems: problemsIn(document, text, besideDefaults(file, ground)) }];
+}
+
+function checkFolder(folder: string, ground: Ground): readonly Checked[] {
+  const names = readdirSync(folder)
+    .filter((name) => !name.startsWith(".") && name !== "node_modules")
+    .sort();
+  if (names.includes("pack.yaml")) return checkPack(folder);
+  return names.flatMap((name) => checkPath(path.join(folder, name), ground, false));
+}
+
+function checkPack(folder: string): readonly Checked[] {
+  const pack = readPack(path.resolve(folder));
+  if (pack.ok) return [{ file: path.join(folder, "pack.yaml"), problems: [] }];
+  const byFile = new Map<string, Problem[]>();
+  for (const problem of pack.problems) {
+    const file = path.join(folder, path.basename(problem.owner));
+    byFile.set(file, [...(byFile.get(file) ?? []), problem]);
+  }
+  return [...byFile].map(([file, problems]) => ({ file, problems }));
+}
+
+function isPackFile({ kind }: DocumentFile): boolean {
+  return kind === "pack" || kind === "conf" || kind === "monitors";
+}
+
+/** What a file inherits: the `_defaults` of its own folder. Broken ones are told of once, at their own file. */
+function besideDefaults(file: string, ground: Ground): Ground {
+  const folder = path.dirname(file);
+  const found = ["_defaults.yaml", "_defaults.yml", "_defaults.json", "_defaults"].find(
+    (name) => statSync(path.join(folder, name), { throwIfNoEntry: false })?.isFile() === true,
+  );
+  if (found === undefined) return ground;
+  const defaults = readDefaults({ text: readFileSync(path.join(folder, found), "utf8"), generation: 0 });
+  return defaults.ok ? { ...ground, defaults } : ground;
+}
+
+function checkStdin(text: string, service: string | undefined, ground: Ground): Checked {
+  if (service === undefined)
+    throw new UsageError(
+      "a document from standard input needs a name",
+      "Say which service it is for: --service ray",
+    );
+  const document = documentOfFile(service);
+  if (document === undefined) throw new UsageError(`${JSON.stringify(service)} is no name of a service`);
+  return { file: service, problems: problemsIn(document, text, ground) };
+}
+
+function problemsIn(document: DocumentFile, text: string, ground: Ground): readonly Problem[] {
+  const { problems, wish } = validateText(document, text, ground);
+  return wish === undefined ? problems : [...problems, ...monitorProblems(wish, text)];
+}
+
+/** What only shows when the monitors are put together, such as a threshold that its query contradicts. */
+function monitorProblems(wish: Wish, text: string): readonly Problem[] {
+  const { service, generation } = wish;
+  const services = new Map([[service, { state: "accepted", service, generation, wish } as const]]);
+  const { problems } = compileMonitors("cluster")({ services, paused: new Set() });
+  return locateProblems(text, problems);
+}
+
+function unnamed(file: string): Problem {
+  const message =
+    "its name is neither a service's nor a reserved one; name it after the service, such as ray.yaml";
+  return { owner: file, reason: "InvalidName", message };
+}

@@ -1,0 +1,102 @@
+import type { Resolution, Wish } from "../crds/resolve.ts";
+import { readDefaults, type DocumentText } from "../crds/resolve.ts";
+import { readDocument } from "../crds/document.ts";
+import { readTags, TAG_OF_FIELD } from "../crds/tags.ts";
+import { wishLayer, type WishLayer } from "../crds/wish.ts";
+
+/** One field of a wish as it holds, and who said so. */
+export interface EffectiveField {
+  /** `endpoint.port`, `monitors.noisy` */
+  readonly path: string;
+  readonly value: unknown;
+  /** `document`, `tag dd-observe.port`, `_defaults`, `default`, … */
+  readonly from: string;
+}
+
+export interface OriginGround {
+  readonly tags: readonly string[];
+  readonly document: DocumentText | undefined;
+  readonly defaults: DocumentText | undefined;
+  readonly tagName: string;
+}
+
+/** Lists every field that holds for a service, the last layer that states it as its origin. */
+export function effectiveFields(wish: Wish, ground: OriginGround): readonly EffectiveField[] {
+  const layers = layersOf(wish.service, ground);
+  const origin = (path: readonly string[]): string | undefined =>
+    layers.find(({ layer }) => isStated(layer, path))?.name(path.join("."));
+
+  const fields: EffectiveField[] = [
+    { path: "pack", value: wish.pack.name, from: origin(["pack"]) ?? packByName(wish) },
+  ];
+  for (const name of ["env", "team", "tags", "notify", "drift", "deletion", "paused"] as const) {
+    const value = wish[name];
+    const from = origin([name]);
+    // Joined from several layers: the tags of all of them hold.
+    const joined = name === "tags" ? layers.filter(({ layer }) => layer.tags !== undefined) : [];
+    const said = joined.length > 1 ? joined.map((layer) => layer.name(name)).join(", ") : from;
+    if (value !== undefined && (said !== undefined || !isEmpty(value)))
+      fields.push({ path: name, value, from: said ?? "default" });
+  }
+  for (const name of ["scheme", "port", "path"] as const) {
+    const stated = wish.endpoint[name];
+    const usual = wish.pack.endpoint[name];
+    fields.push({
+      path: `endpoint.${name}`,
+      value: stated ?? usual ?? "as registered",
+      from:
+        stated === undefined
+          ? usual === undefined
+            ? "Consul"
+            : `pack ${wish.pack.name}`
+          : (origin(["endpoint", name]) ?? "default"),
+    });
+  }
+  for (const [area, values] of [
+    ["agent", wish.agent],
+    ["monitors", wish.monitors],
+  ] as const) {
+    for (const [name, value] of Object.entries(values))
+      fields.push({ path: `${area}.${name}`, value, from: origin([area, name]) ?? "default" });
+  }
+  return fields;
+}
+
+/** Why the wish has its pack, where none was named. */
+export function packByName({ service, pack }: Wish): string {
+  return pack.name === service ? "the service's name" : `no pack is named ${service}`;
+}
+
+/** Where a wish that is held comes from, as far as it can be told. */
+export function statedBy(resolution: Resolution, { document, tags, tagName }: OriginGround): string {
+  const byTag = tags.includes(tagName);
+  if (document === undefined) return `the tag ${tagName}`;
+  return `a document (version ${resolution.generation})${byTag ? ` and the tag ${tagName}` : ""}`;
+}
+
+/** The layers, the strongest first. One that can't be read states nothing. */
+function layersOf(service: string, { tags, document, defaults, tagName }: OriginGround) {
+  const own = document === undefined ? undefined : readDocument(service, document.text, wishLayer);
+  const inherited = readDefaults(defaults);
+  const layers: { readonly layer: WishLayer; readonly name: (path: string) => string }[] = [];
+  if (own?.ok === true) layers.push({ layer: own.value, name: () => "document" });
+  layers.push({
+    layer: readTags(service, tags, tagName).layer,
+    name: (path) => `tag ${tagName}.${TAG_OF_FIELD.get(path) ?? path}`,
+  });
+  if (inherited.ok) layers.push({ layer: inherited.value, name: () => "_defaults" });
+  return layers;
+}
+
+function isStated(layer: WishLayer, path: readonly string[]): boolean {
+  let value: unknown = layer;
+  for (const name of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return false;
+    value = (value as Readonly<Record<string, unknown>>)[name];
+  }
+  return value !== undefined;
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
