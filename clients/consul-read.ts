@@ -26,7 +26,8 @@ export interface BlockingAnswer {
   readonly knownLeader: boolean;
   /** Consul says that it left something out. Known from 1.11 on, and only with a token. */
   readonly filteredByAcls: boolean;
-  readonly bytes: number;
+  /** The body as it came. */
+  readonly raw: Buffer;
   /** Parses the JSON; undefined for a 404. Not called for an answer without news, which so costs little. */
   body(): unknown;
 }
@@ -156,7 +157,7 @@ function answerFrom(attempt: Attempt, response: Response, bytes: Buffer): Blocki
     index: Math.max(index, 1),
     knownLeader: headers.get("x-consul-knownleader") === "true",
     filteredByAcls: headers.get("x-consul-results-filtered-by-acls") === "true",
-    bytes: bytes.length,
+    raw: bytes,
     body: () => (status === 404 ? undefined : parse(attempt, bytes)),
   };
 }

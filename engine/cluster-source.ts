@@ -34,13 +34,9 @@ export function clusterSource({
     return next;
   }
 
-  async function decodeDocuments(
-    answer: BlockingAnswer,
-    fresh: boolean,
-    signal: AbortSignal,
-  ): Promise<DocumentsView> {
+  async function decodeDocuments(answer: BlockingAnswer, signal: AbortSignal): Promise<DocumentsView> {
     const known = view ?? viewOf(new Map());
-    const next = answer.status === 404 ? undefined : foldDocuments(known, answer.body(), `${prefix}/`, fresh);
+    const next = answer.status === 404 ? undefined : foldDocuments(known, answer.raw, `${prefix}/`);
     return await proof.documents(next, signal);
   }
 
@@ -70,7 +66,7 @@ export function clusterSource({
           name: "documents",
           request: documentsRequest(prefix),
           rate: KV_RATE,
-          decode: (answer, fresh) => decodeDocuments(answer, fresh, signal),
+          decode: (answer) => decodeDocuments(answer, signal),
         },
         signal,
       );
@@ -97,7 +93,7 @@ export function clusterSource({
     async confirm(signal) {
       const services = await readOnce(consul, SERVICES_REQUEST, signal, decodeCatalog);
       const documents = await readOnce(consul, documentsRequest(prefix), signal, (answer) =>
-        decodeDocuments(answer, true, signal),
+        decodeDocuments(answer, signal),
       );
       return { catalog: services, documents: documents.documents };
     },

@@ -113,10 +113,9 @@ export class DocumentWatches {
           request: documentsRequest(prefix),
           rate: KV_RATE,
           clock,
-          async decode(answer, fresh) {
+          async decode(answer) {
             const known = slot.last?.value ?? before;
-            const body = answer.body();
-            const next = body === undefined ? undefined : foldDocuments(known, body, `${prefix}/`, fresh);
+            const next = answer.status === 404 ? undefined : foldDocuments(known, answer.raw, `${prefix}/`);
             return await proof.documents(next, signal);
           },
         },

@@ -1,4 +1,5 @@
 import { ApiError } from "../clients/errors.ts";
+import { diffAnswers } from "./answer-diff.ts";
 
 /** One document of the KV store, as it stands there. */
 export interface RawDocument {
@@ -15,18 +16,13 @@ export interface DocumentsView {
   readonly documents: ReadonlyMap<string, RawDocument>;
   /** True if the key that proves that the prefix can be read was among them. */
   readonly hasSentinel: boolean;
-  /** Every key in Consul's order, to see what moved without looking each one up. */
-  readonly rows: readonly Row[];
-}
-
-interface Row {
-  readonly key: string;
-  readonly generation: number;
+  /** The answer, to see what the next one changes. */
+  readonly raw: Buffer;
 }
 
 /** A view to start from, with documents that may still be right. */
 export function viewOf(documents: ReadonlyMap<string, RawDocument>): DocumentsView {
-  return { documents, hasSentinel: false, rows: [] };
+  return { documents, hasSentinel: false, raw: Buffer.alloc(0) };
 }
 
 /** The key below the prefix that the operator puts, so that an empty answer can be told from a denied one. */
@@ -42,57 +38,38 @@ interface WireEntry {
  * Brings `previous` up to an answer of `/v1/kv/<prefix>?recurse`. Documents that did not
  * change are the same objects as before; if none did, so is the map.
  *
- * The common case, some values changed and no key came or went, costs one comparison of
- * a key and a number per document; values are decoded where ModifyIndex moved.
+ * Parses only what differs from the last answer. It compares bytes, not ModifyIndex: a
+ * Consul that was replaced may hold another text behind the same number.
  *
  * @param prefix With its trailing slash.
- * @param fresh True if Consul may be another one than last time: then an equal ModifyIndex
- *   proves nothing, and texts are compared.
+ * @throws if the answer is no list of keys.
  */
-export function foldDocuments(
-  previous: DocumentsView,
-  body: unknown,
-  prefix: string,
-  fresh: boolean,
-): DocumentsView {
-  const entries = entriesOf(body, prefix);
-  const changed = fresh ? undefined : changedValues(previous.rows, entries);
-  if (changed === undefined) return foldAll(previous, entries, prefix, fresh);
-  if (changed.length === 0) return previous;
+export function foldDocuments(previous: DocumentsView, raw: Buffer, prefix: string): DocumentsView {
+  const diff = diffAnswers(previous.raw, raw);
+  if (diff === undefined) return foldAll(previous, raw, prefix);
+  const nameOf = ({ Key: key }: WireEntry): string => key.slice(prefix.length);
+  const after = diff.after.map((text) => JSON.parse(text) as WireEntry);
+  const left = new Set(after.map(nameOf));
+  const gone = diff.before
+    .map((text) => nameOf(JSON.parse(text) as WireEntry))
+    .filter((name) => !left.has(name));
+  const hasSentinel = left.has(SENTINEL) || (previous.hasSentinel && !gone.includes(SENTINEL));
+  const changed = after.filter((entry) => isDocumentName(nameOf(entry)));
+  if (changed.length === 0 && !gone.some(isDocumentName)) {
+    return { documents: previous.documents, hasSentinel, raw };
+  }
 
-  const rows = [...previous.rows];
   const documents = new Map(previous.documents);
-  for (const [at, entry] of changed) {
-    rows[at] = { key: entry.Key, generation: entry.ModifyIndex };
-    const name = entry.Key.slice(prefix.length);
-    if (isDocumentName(name)) documents.set(name, documentOf(name, entry));
+  for (const name of gone) documents.delete(name);
+  for (const entry of changed) {
+    const name = nameOf(entry);
+    documents.set(name, updated(previous.documents.get(name), name, entry));
   }
-  return { documents, hasSentinel: previous.hasSentinel, rows };
+  return { documents, hasSentinel, raw };
 }
 
-/** The entries whose value moved, with their place. Undefined if keys came or went. */
-function changedValues(
-  rows: readonly Row[],
-  entries: readonly WireEntry[],
-): readonly (readonly [number, WireEntry])[] | undefined {
-  if (rows.length !== entries.length) return undefined;
-  const changed: [number, WireEntry][] = [];
-  let at = 0;
-  for (const row of rows) {
-    const entry = entries[at];
-    if (entry?.Key !== row.key) return undefined;
-    if (entry.ModifyIndex !== row.generation) changed.push([at, entry]);
-    at++;
-  }
-  return changed;
-}
-
-function foldAll(
-  previous: DocumentsView,
-  entries: readonly WireEntry[],
-  prefix: string,
-  fresh: boolean,
-): DocumentsView {
+function foldAll(previous: DocumentsView, raw: Buffer, prefix: string): DocumentsView {
+  const entries = entriesOf(JSON.parse(raw.toString("utf8")), prefix);
   const documents = new Map<string, RawDocument>();
   let hasSentinel = false;
   let isSame = true;
@@ -101,25 +78,17 @@ function foldAll(
     if (name === SENTINEL) hasSentinel = true;
     if (!isDocumentName(name)) continue;
     const known = previous.documents.get(name);
-    const document = updated(known, name, entry, fresh);
+    const document = updated(known, name, entry);
     if (document !== known) isSame = false;
-    documents.set(document.name, document);
+    documents.set(name, document);
   }
-  const rows = entries.map((entry) => ({ key: entry.Key, generation: entry.ModifyIndex }));
   isSame &&= documents.size === previous.documents.size;
-  return { documents: isSame ? previous.documents : documents, hasSentinel, rows };
+  return { documents: isSame ? previous.documents : documents, hasSentinel, raw };
 }
 
-function updated(
-  known: RawDocument | undefined,
-  name: string,
-  entry: WireEntry,
-  fresh: boolean,
-): RawDocument {
-  if (known === undefined) return documentOf(name, entry);
-  if (!fresh && known.generation === entry.ModifyIndex) return known;
+function updated(known: RawDocument | undefined, name: string, entry: WireEntry): RawDocument {
   const document = documentOf(name, entry);
-  return isEqual(known, document) ? known : document;
+  return known !== undefined && isEqual(known, document) ? known : document;
 }
 
 /** Reads an answer of `/v1/kv/<key>`. The same object as before if it says the same; undefined if there is no such key. */

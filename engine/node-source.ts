@@ -109,8 +109,8 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
     const known = documents?.known() ?? new Map<string, RawDocument>();
     if (names.size > maxKeys + RESERVED.length || maxKeys === 0) {
       const all = await readOnce(consul, documentsRequest(prefix), signal, async (answer) => {
-        const body = answer.body();
-        const next = body === undefined ? undefined : foldDocuments(viewOf(known), body, `${prefix}/`, true);
+        const next =
+          answer.status === 404 ? undefined : foldDocuments(viewOf(known), answer.raw, `${prefix}/`);
         return await proof.documents(next, signal);
       });
       return all.documents;

@@ -44,7 +44,13 @@ function script(steps: readonly Step[], clock = fakeClock()) {
     clock.nowMs += step.tookMs ?? 0;
     if (step.error !== undefined) throw step.error;
     const { value, ...fields } = step;
-    const defaults = { status: 200, index: 1, knownLeader: true, filteredByAcls: false, bytes: 0 } as const;
+    const defaults = {
+      status: 200,
+      index: 1,
+      knownLeader: true,
+      filteredByAcls: false,
+      raw: Buffer.alloc(0),
+    } as const;
     return { ...defaults, body: () => value, ...fields };
   }
   return { read, asked, clock };
