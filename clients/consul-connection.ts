@@ -179,7 +179,9 @@ const NOT_SENT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREAC
 /** Turns a failure without a complete answer into an error. An abort is passed on as it is. */
 export function networkError(attempt: Attempt, error: unknown): ApiError {
   const code = codeOf(error);
-  const what = code ?? (error instanceof Error ? error.message : String(error));
+  const message = error instanceof Error ? error.message : String(error);
+  // With where it was, as the system says it: `ECONNREFUSED 127.0.0.1:8500`.
+  const what = code === undefined ? message : (new RegExp(`${code} \\S+`).exec(message)?.[0] ?? code);
   const ambiguous = attempt.writes && !(code !== undefined && NOT_SENT.has(code));
   return new ApiError(attempt.tried, ambiguous ? `the answer was lost (${what})` : what, {
     failure: ambiguous ? "ambiguous" : "unavailable",

@@ -101,9 +101,19 @@ function formatField(
       ),
     ];
   }
+  if (isTexts(wanted) && isTexts(found)) {
+    const parts = changedLines(found, wanted).map(([sign, text]) =>
+      paint(sign === "+" ? "green" : "red", `${sign} ${printable(text)}`),
+    );
+    return [`      ${paint("dim", `${path}:`)} ${parts.join("  ")}`];
+  }
   return [
     `      ${paint("dim", `${path}:`)} ${cutTo(`${shown(found)} → ${shown(wanted)}`, Math.max(20, most - path.length - 8))}`,
   ];
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 function shown(value: unknown): string {

@@ -1,6 +1,6 @@
 import type { Resolution } from "../crds/resolve.ts";
 import { summarize, type Condition, type ServiceStatus, type StoredCondition } from "../engine/status.ts";
-import type { ClusterFacts } from "./facts.ts";
+import { orderInWords, type ClusterFacts } from "./facts.ts";
 
 /** One service as it stands: what it wishes, what the operator says of it, and the sum of both. */
 export interface ServiceView {
@@ -26,12 +26,15 @@ export interface WrittenCondition extends StoredCondition {
 export function viewOf(
   service: string,
   resolution: Resolution | undefined,
-  { statuses, leader }: Pick<ClusterFacts, "statuses" | "leader">,
+  { statuses, leader, paused }: Pick<ClusterFacts, "statuses" | "leader" | "paused">,
 ): ServiceView {
   const written = statuses.get(service) ?? [];
   const conditions = conditionsOf(written);
-  const unseen = notSeen(resolution, written, leader !== undefined);
-  const [ready, stalled] = summarize([...(unseen === undefined ? [] : [unseen]), ...conditions]);
+  const own = [
+    restingOf(service, resolution, paused),
+    notSeen(resolution, written, leader !== undefined),
+  ].filter((condition) => condition !== undefined);
+  const [ready, stalled] = summarize([...own, ...conditions]);
   const since = conditions
     .map(({ lastTransitionTime }) => lastTransitionTime)
     .sort()
@@ -41,6 +44,18 @@ export function viewOf(
 
 export function conditionsOf(statuses: readonly ServiceStatus[]): readonly WrittenCondition[] {
   return statuses.flatMap(({ writer, conditions }) => conditions.map((one) => ({ ...one, writer })));
+}
+
+function restingOf(
+  service: string,
+  resolution: Resolution | undefined,
+  paused: ClusterFacts["paused"],
+): Condition | undefined {
+  const order = paused.get(service);
+  const isWished = resolution?.state === "accepted" ? resolution.wish.paused : resolution?.paused === true;
+  if (order === undefined && !isWished) return undefined;
+  const how = order === undefined ? "by its wish" : `by command ${orderInWords(order)}`.trim();
+  return { type: "Resting", status: "False", reason: "Paused", message: `paused ${how}` };
 }
 
 /** What is to be said of a wish that no controller has looked at as it is now. */

@@ -4,6 +4,8 @@ export interface Setting {
   readonly value: string;
   readonly description: string;
   readonly default?: string;
+  /** The default in words, where it depends on the machine. */
+  readonly docsDefault?: string;
 }
 
 /** Every setting, in the order in which help and the reference show them. Flags win over the environment. */
@@ -67,6 +69,7 @@ export const SETTINGS = {
     value: "path",
     description: "the Agent's conf.d folder",
     default: process.platform === "darwin" ? "/opt/datadog-agent/etc/conf.d" : "/etc/datadog-agent/conf.d",
+    docsDefault: "/etc/datadog-agent/conf.d, on macOS /opt/datadog-agent/etc/conf.d",
   },
   agentUrl: {
     env: ["DD_OBSERVE_AGENT_URL"],

@@ -4,6 +4,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 import { editorSchemas } from "../crds/json-schema.ts";
+import { cliReference } from "./cli-reference.ts";
+import { configurationReference } from "./configuration-reference.ts";
 import { loadPacks } from "../engine/packs.ts";
 import { packsReference } from "./packs-reference.ts";
 import { wishReference } from "./wish-reference.ts";
@@ -18,6 +20,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     files.set(`crds/schemas/${name}`, `${JSON.stringify(schema, undefined, 2)}\n`);
   files.set("docs/reference/wish.md", wishReference());
   files.set("docs/reference/packs.md", packsReference(packs));
+  files.set("docs/reference/cli.md", cliReference());
+  files.set("docs/reference/configuration.md", configurationReference());
   return files;
 }
 

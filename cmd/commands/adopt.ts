@@ -39,10 +39,12 @@ export async function adopt(call: Call): Promise<number> {
   const signal = AbortSignal.timeout(120_000);
   const datadog = openDatadog(config);
   const raw = await datadog.getMonitor(id, { signal, priority: "change" });
-  if (readMark(tagsOf(raw), clusterId)?.key === key) {
+  const now = readMark(tagsOf(raw), clusterId)?.key;
+  if (now === key) {
     terminal.out(`monitor ${id} is ${key} already\n`);
     return 0;
   }
+  if (now !== undefined) throw new UsageError(`monitor ${id} is ${now} already, and can't be ${key} as well`);
   await expectFree(datadog, adoption, signal);
 
   const wanted = compileMonitors(clusterId)(look.snapshot).objects.get(key);

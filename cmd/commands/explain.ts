@@ -3,7 +3,7 @@ import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { packsOf } from "../connect.ts";
 import { UsageError } from "../print.ts";
-import { formatTable, wrap } from "../table.ts";
+import { wrap } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** `dd-observe explain`: a field of a document, as `kubectl explain` does. */
@@ -31,15 +31,9 @@ function formatExplanation(
     description === "" ? "" : `\n${wrap(description, width)}\n`,
   ].join("");
   if (children.length === 0) return head;
-  const rows = children.map((child) => [
-    { text: child.name, style: "cyan" as const },
-    child.type,
-    child.description,
-  ]);
-  const columns = [
-    { head: "FIELD" },
-    { head: "TYPE", flexible: true },
-    { head: "WHAT IT IS", flexible: true },
-  ];
-  return `${head}\n${formatTable(columns, rows, { width, paint })}`;
+  const list = children.map(
+    (child) =>
+      `  ${paint("cyan", child.name)}  ${paint("dim", child.type)}\n${wrap(child.description, width, "    ")}\n`,
+  );
+  return `${head}\n${paint("bold", "FIELDS:")}\n${list.join("")}`;
 }
