@@ -11,6 +11,7 @@ import { refuseUnsure, Unproven, type Watch, type WatchState } from "./watch.ts"
 export interface ClusterState {
   /** Tags of every service, sorted, by its name. */
   readonly catalog: ReadonlyMap<string, readonly string[]>;
+  /** In no particular order. */
   readonly documents: ReadonlyMap<string, RawDocument>;
 }
 
