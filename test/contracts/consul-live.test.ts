@@ -45,9 +45,8 @@ function states<State>(source: Source<State>, signal: AbortSignal): AsyncIterato
   return source.changes(signal)[Symbol.asyncIterator]();
 }
 
-const names = (state: { readonly documents: ReadonlyMap<string, unknown> }): string[] => [
-  ...state.documents.keys(),
-];
+const names = (state: { readonly documents: ReadonlyMap<string, unknown> }): string[] =>
+  [...state.documents.keys()].toSorted();
 
 /** What `deploy/` gives a node: enough to read, not to write. */
 const READER = `
