@@ -68,7 +68,8 @@ export function previewed(passed: Passed<Preview<unknown>>): ControllerPlan {
 /** What a pass says. */
 export function reported(passed: Passed<Report<unknown>>): ControllerPlan {
   return planOf(passed, ({ outcomes, withheld, problems, unchanged, error }) => ({
-    changes: outcomes.map(({ type, key, owner, ref, drifted, changes, error: failed }) => ({
+    // Writes run side by side: they end in any order.
+    changes: outcomes.toSorted(byKey).map(({ type, key, owner, ref, drifted, changes, error: failed }) => ({
       type,
       key,
       owner,
@@ -82,6 +83,10 @@ export function reported(passed: Passed<Report<unknown>>): ControllerPlan {
     unchanged,
     ...(error === undefined ? {} : { error: failureOf(error) }),
   }));
+}
+
+function byKey(a: { readonly key: string }, b: { readonly key: string }): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }
 
 const NOTHING = { changes: [], withheld: [], problems: [], unchanged: 0 };
