@@ -121,7 +121,7 @@ describe("get", () => {
   });
 });
 
-describe("describe", () => {
+describe("one service in full", () => {
   test.for(["ray", "api", "web", "rya"])("tells everything about %s", async (service) => {
     const world = await startUsualWorld();
     await world.run("apply");

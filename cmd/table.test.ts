@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+
+import { ago, cutTo, formatTable, wrap } from "./table.ts";
+import { printable } from "./terminal.ts";
+
+const COLUMNS = [{ head: "NAME" }, { head: "MESSAGE", flexible: true }];
+
+test("lines up columns and leaves no blanks at the ends", () => {
+  const rows = [
+    ["ray", ""],
+    ["a-long-name", "well"],
+  ];
+
+  expect(formatTable(COLUMNS, rows)).toBe("NAME         MESSAGE\nray\na-long-name  well\n");
+});
+
+test("cuts only flexible columns, and only as far as the width asks for", () => {
+  const rows = [["a-long-name", "a message that is far too long for this width"]];
+
+  const lines = formatTable(COLUMNS, rows, { width: 40 }).trimEnd().split("\n");
+
+  expect(lines[1]).toBe("a-long-name  a message that is far too …");
+  expect(lines[1]).toHaveLength(40);
+});
+
+test("cuts nothing where nobody looks", () => {
+  const message = "x".repeat(500);
+
+  expect(formatTable(COLUMNS, [["ray", message]])).toContain(message);
+});
+
+test("pads by what is seen, not by the codes of colours", () => {
+  const rows = [
+    [{ text: "True", style: "green" as const }, "a"],
+    [{ text: "Unknown", style: "yellow" as const }, "b"],
+  ];
+
+  const painted = formatTable(COLUMNS, rows, { paint: (style, text) => `<${style}>${text}</>` });
+
+  expect(painted).toContain("<green>True</>     a\n<yellow>Unknown</>  b\n");
+});
+
+test("a text from outside can neither break a line nor move the cursor", () => {
+  const rows = [["ray\u001b[2J\u0007", "first\nsecond\u202e"]];
+
+  expect(formatTable(COLUMNS, rows)).toBe("NAME      MESSAGE\nray·[2J·  first second·\n");
+  expect(printable("a\tb\nc")).toBe("a·b\nc");
+});
+
+test.for([
+  [0, "0s"],
+  [-5, "0s"],
+  [59_999, "59s"],
+  [60_000, "1m"],
+  [3_599_999, "59m"],
+  [7_200_000, "2h"],
+  [86_400_000 * 12, "12d"],
+] as const)("%d ms is %s", ([ms, words]) => {
+  expect(ago(ms)).toBe(words);
+});
+
+test("cuts by characters", () => {
+  expect(cutTo("größer", 6)).toBe("größer");
+  expect(cutTo("größer", 5)).toBe("größ…");
+});
+
+test("wraps at blanks, keeps line ends, and hangs lists under their text", () => {
+  expect(wrap("one two three", 9, "  ")).toBe("  one two\n  three");
+  expect(wrap("- one two three\n\nend", 11)).toBe("- one two\n  three\n\nend");
+  expect(wrap("one two three", undefined)).toBe("one two three");
+});
