@@ -50,7 +50,9 @@ export class ApiError extends Error {
 
   /** True if the next call to the same system would fail as well, so that a run should end here. */
   get stopsRun(): boolean {
-    return this.failure === "unauthorized" || this.failure === "rateLimited" || this.failure === "unavailable";
+    return (
+      this.failure === "unauthorized" || this.failure === "rateLimited" || this.failure === "unavailable"
+    );
   }
 }
 
