@@ -12,6 +12,8 @@ export interface Options {
   readonly wait?: boolean;
   readonly watch?: boolean;
   readonly yes?: boolean;
+  readonly once?: boolean;
+  readonly realDatadog?: boolean;
 }
 
 /** One call of a command. */

@@ -3,8 +3,9 @@ import { Command, Option } from "commander";
 import type { Call, Options, Run } from "./call.ts";
 import { SETTINGS, type Env, type Flags, type Setting, type SettingName } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
 
-export const VERSION = "0.1.0";
+export { VERSION };
 
 interface TreeOptions {
   readonly terminal: Terminal;
@@ -164,6 +165,19 @@ const COMMANDS: readonly Description[] = [
     load: async () => (await import("./commands/adopt.ts")).adopt,
   },
   {
+    usage: "dev",
+    summary: "try everything on this machine",
+    details:
+      "Starts the operator with sample services beside it, and a stand-in for what is absent: Consul (CONSUL_HTTP_ADDR, else a consul on the PATH, else the stand-in), Datadog, the Agent (DD_OBSERVE_AGENT_URL, else the stand-in). Shows what happens, and what to try. Writes nothing outside the folder .dev beside the sources, and ends with everything it started. While it runs, the other commands (not run) find it by .dev/env, unless a Consul is named by CONSUL_HTTP_ADDR or --consul-addr.",
+    settings: [],
+    options: [
+      new Option("--once", "end after the first complete sync; 1 if that takes more than 30 s"),
+      new Option("--real-datadog", "write to the Datadog that DD_API_KEY and DD_APP_KEY belong to"),
+    ],
+    examples: ["dd-observe dev", "dd-observe dev --once"],
+    load: async () => (await import("./commands/dev.ts")).dev,
+  },
+  {
     usage: "completion <shell>",
     summary: "print completion for bash, zsh or fish",
     settings: [],
@@ -216,9 +230,29 @@ function addCommand(
   command.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2).flatMap((arg) => (arg === undefined ? [] : arg)) as string[];
     const flags = given.at(-2) as Flags & Options;
-    const call: Call = { args, flags, terminal, env };
+    const call: Call = {
+      args,
+      flags,
+      terminal,
+      env: env ?? (await sessionEnv(description, flags, terminal)),
+    };
     finish(await (await load())(call));
   });
+}
+
+/** Commands that a person types beside a running `dd-observe dev` work with its servers. The operator itself never does. */
+async function sessionEnv(
+  { usage, settings }: Description,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<Env | undefined> {
+  if (usage === "run" || !settings.includes("consulAddr")) return undefined;
+  const { joinSession } = await import("./dev/session.ts");
+  const { processEnv } = await import("./config.ts");
+  const joined = joinSession(processEnv(), flags.consulAddr !== undefined);
+  if (joined !== undefined)
+    terminal.err(`${terminal.paint("dim", "(of the running dev session, .dev/env)")}\n`);
+  return joined;
 }
 
 function sentence(text: string): string {

@@ -51,6 +51,11 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+/** The environment of this process, for what hands it on to others. */
+export function processEnv(): Env {
+  return process.env;
+}
+
 /**
  * Reads flags and environment. The only place of the program that does.
  *

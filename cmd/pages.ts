@@ -1,32 +1,154 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+
+import type { Consul } from "../clients/consul.ts";
 import type { Board } from "../engine/board.ts";
-import type { Standing } from "../engine/lease.ts";
+import { readLeader, type Standing } from "../engine/lease.ts";
 import type { Page } from "../engine/server.ts";
-import type { Role } from "./config.ts";
+import { summarize, type ServiceStatus, type StoredObject } from "../engine/status.ts";
+import { ClusterStatuses } from "./cluster-statuses.ts";
+import type { Config, Role } from "./config.ts";
+import { applicationUrl } from "./monitors-view.ts";
+import { VERSION } from "./version.ts";
 
 interface PagesOptions {
   readonly role: Role;
   readonly clusterId: string;
+  readonly consul: Consul;
+  readonly config: Config;
   readonly boards: ReadonlyMap<string, Board>;
   readonly standing: () => Standing | undefined;
 }
 
-/** The read-only pages of a running process, as JSON. */
-export function pagesOf({
-  role,
-  clusterId,
-  boards,
-  standing,
-}: PagesOptions): Readonly<Record<string, () => Page>> {
+/** The read-only pages of a running process, as JSON. They show the whole cluster, whichever process is asked. */
+export function pagesOf(
+  options: PagesOptions,
+): Readonly<Record<string, (query: URLSearchParams) => Promise<Page>>> {
+  const { consul, config, boards } = options;
+  const statuses = new ClusterStatuses(consul, config.statePrefix, boards);
   return {
-    "/v1/process": () => json({ role, clusterId, standing: standingOf(standing()) }),
-    "/v1/services": () => json([...boards.values()].flatMap((board) => board.all())),
+    "/v1/process": async () => json(await describeProcess(options)),
+    "/v1/services": async (query) => {
+      const service = query.get("service");
+      const all = await statuses.read();
+      const wanted = service === null ? all : all.filter((status) => status.service === service);
+      return json(wanted.map((status) => withLinks(status, config.datadog.url)));
+    },
+    "/v1/summary": async () => json(summaries(await statuses.read())),
   };
 }
 
-function standingOf(standing: Standing | undefined): unknown {
-  return standing?.role === "unknown" ? { role: "unknown", error: standing.error.message } : standing;
+const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
+  "/": ["index.html", "text/html; charset=utf-8"],
+  "/page.js": ["page.js", "text/javascript; charset=utf-8"],
+  "/page.css": ["page.css", "text/css; charset=utf-8"],
+  "/icon.svg": ["icon.svg", "image/svg+xml"],
+};
+
+/** The status page itself. Read once; it holds nothing that anyone may not see. */
+export function pageFiles(): Readonly<Record<string, Page>> {
+  const folder = path.join(import.meta.dirname, "..", "web");
+  return Object.fromEntries(
+    Object.entries(FILES).map(([at, [file, type]]) => [
+      at,
+      { type, body: readFileSync(path.join(folder, file), "utf8") },
+    ]),
+  );
+}
+
+async function describeProcess({
+  role,
+  clusterId,
+  consul,
+  config,
+  standing,
+}: PagesOptions): Promise<unknown> {
+  const now = standing();
+  // A process that takes no part in the election has to ask who won it.
+  const leader =
+    role === "node"
+      ? await readLeader(consul, `${config.statePrefix}/leader`).catch(() => undefined)
+      : now?.role === "spare"
+        ? now.leader
+        : undefined;
+  return {
+    role,
+    clusterId,
+    version: VERSION,
+    node: process.versions.node,
+    consul: config.consul.address,
+    standing: now?.role === "unknown" ? { role: "unknown", error: now.error.message } : now,
+    leader,
+  };
+}
+
+/** One line of the page. */
+interface Summary {
+  readonly service: string;
+  readonly state: "stalled" | "failing" | "unknown" | "ready";
+  readonly reason: string;
+  readonly message: string;
+  /** ISO 8601 */
+  readonly since: string | undefined;
+  /** How many objects there are of it in Datadog. */
+  readonly objects: number;
+}
+
+function summaries(statuses: readonly ServiceStatus[]): readonly Summary[] {
+  const byService = new Map<string, ServiceStatus[]>();
+  for (const status of statuses) {
+    const same = byService.get(status.service);
+    if (same === undefined) byService.set(status.service, [status]);
+    else same.push(status);
+  }
+  return [...byService].map(([service, all]) => summaryOf(service, all));
+}
+
+function summaryOf(service: string, statuses: readonly ServiceStatus[]): Summary {
+  const conditions = statuses.flatMap((status) => status.conditions);
+  const [ready, stalled] = summarize(conditions);
+  const absentSince = statuses.find((status) => status.absentSince !== undefined)?.absentSince;
+  const objects = statuses.reduce((sum, status) => sum + status.objects.length, 0);
+  if (absentSince !== undefined)
+    return {
+      service,
+      state: "unknown",
+      reason: "Gone",
+      message: "no longer wished; its objects go after the grace period",
+      since: absentSince,
+      objects,
+    };
+  const shown = stalled?.status === "True" ? stalled : ready!;
+  const states = { True: "ready", False: "failing", Unknown: "unknown" } as const;
+  return {
+    service,
+    state: stalled?.status === "True" ? "stalled" : states[ready!.status],
+    reason: shown.reason,
+    message: shown.message,
+    since: conditions
+      .map(({ lastTransitionTime }) => lastTransitionTime)
+      .sort()
+      .at(-1),
+    objects,
+  };
+}
+
+/** Where people look at an object of a controller, below the application's address. */
+const PLACES: Readonly<Record<string, string>> = {
+  monitors: "/monitors/",
+  dashboards: "/dashboard/",
+  slos: "/slo?slo_id=",
+};
+
+function withLinks(status: ServiceStatus, datadogUrl: string): unknown {
+  const application = applicationUrl(datadogUrl);
+  const link = ({ controller, ref }: StoredObject): string | undefined =>
+    application === datadogUrl || !Object.hasOwn(PLACES, controller)
+      ? undefined
+      : `${application}${PLACES[controller]}${encodeURIComponent(ref)}`;
+  return { ...status, objects: status.objects.map((object) => ({ ...object, link: link(object) })) };
 }
 
 function json(value: unknown): Page {
-  return { type: "application/json", body: `${JSON.stringify(value, undefined, 2)}\n` };
+  return { type: "application/json", body: `${JSON.stringify(value)}\n` };
 }

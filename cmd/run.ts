@@ -6,7 +6,8 @@ import { CONTROL_KEYS } from "../engine/control.ts";
 import { campaign, type Standing, type Term } from "../engine/lease.ts";
 import { openLog, type Log } from "../engine/log.ts";
 import { createMetrics, type Metrics } from "../engine/metrics.ts";
-import { Feed, serve, startControl, type OperatorSettings } from "../engine/operator.ts";
+import { Feed } from "../engine/feed.ts";
+import { serve, startControl, type OperatorSettings } from "../engine/operator.ts";
 import { startServer, type Check } from "../engine/server.ts";
 import type { NodeSnapshot, Snapshot } from "../engine/snapshot.ts";
 import {
@@ -20,7 +21,7 @@ import { STATUS_KEYS } from "../engine/status.ts";
 import { backups, readOrganisation, writeOrganisation } from "./backups.ts";
 import type { Config, Role } from "./config.ts";
 import { clusterIdOf, openConsul, openResolver } from "./connect.ts";
-import { pagesOf } from "./pages.ts";
+import { pageFiles, pagesOf } from "./pages.ts";
 
 /** Everything that one running process has. */
 interface Process {
@@ -88,7 +89,15 @@ export async function startOperator(
     health: () => merge(process.checks),
     readiness: () => merge([...process.checks, () => ready(process, role)]),
     metrics: async () => ({ type: metrics.registry.contentType, body: await metrics.registry.metrics() }),
-    pages: pagesOf({ role, clusterId, boards: process.boards, standing: () => process.standing }),
+    pages: pagesOf({
+      role,
+      clusterId,
+      consul,
+      config,
+      boards: process.boards,
+      standing: () => process.standing,
+    }),
+    files: pageFiles(),
   });
   log.info({ role, clusterId, consul: config.consul.address, url: server.url }, "started");
   const done = Promise.all(duties).then(

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 
 /** Whether something holds, and what is wrong if not. */
 export interface Check {
@@ -22,7 +22,9 @@ export interface ServerOptions {
   readonly readiness: () => Check;
   readonly metrics: () => Promise<Page>;
   /** By path, such as `/v1/services`. Read-only. */
-  readonly pages: Readonly<Record<string, () => Page | Promise<Page>>>;
+  readonly pages: Readonly<Record<string, (query: URLSearchParams) => Page | Promise<Page>>>;
+  /** By path: what holds nothing that needs a token, such as the status page without its contents. */
+  readonly files: Readonly<Record<string, Page>>;
 }
 
 const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
@@ -75,11 +77,13 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const path = new URL(request.url ?? "/", "http://localhost").pathname;
+  const { pathname: path, searchParams: query } = new URL(request.url ?? "/", "http://localhost");
   if (request.method !== "GET" && request.method !== "HEAD")
     return send(response, 405, "text/plain", "only GET\n");
   if (path === "/healthz") return sendCheck(response, options.health());
   if (path === "/readyz") return sendCheck(response, options.readiness());
+  const file = Object.hasOwn(options.files, path) ? options.files[path] : undefined;
+  if (file !== undefined) return sendPage(request, response, file);
   if (!isAllowed(options, request)) {
     response.setHeader("www-authenticate", "Bearer");
     return send(
@@ -93,7 +97,7 @@ async function answer(
     path === "/metrics"
       ? await options.metrics()
       : Object.hasOwn(options.pages, path)
-        ? await options.pages[path]!()
+        ? await options.pages[path]!(query)
         : undefined;
   if (page === undefined)
     return send(
@@ -102,7 +106,7 @@ async function answer(
       "text/plain",
       `no such page; there are /healthz, /readyz, /metrics, ${Object.keys(options.pages).join(", ")}\n`,
     );
-  send(response, 200, page.type, page.body);
+  sendPage(request, response, page);
 }
 
 function isAllowed({ host, token }: ServerOptions, request: IncomingMessage): boolean {
@@ -119,13 +123,23 @@ function sendCheck(response: ServerResponse, { ok, problems }: Check): void {
   send(response, ok ? 200 : 503, "text/plain", ok ? "ok\n" : `${problems.join("\n")}\n`);
 }
 
+/** Sends a page, or 304 to whoever has it already: the status page asks again and again. */
+function sendPage(request: IncomingMessage, response: ServerResponse, { type, body }: Page): void {
+  const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
+  response.setHeader("etag", etag);
+  response.setHeader("cache-control", "no-cache");
+  if (request.headers["if-none-match"] === etag) response.writeHead(304).end();
+  else send(response, 200, type, body);
+}
+
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, {
     "content-type": type,
     "content-length": Buffer.byteLength(body),
     "x-content-type-options": "nosniff",
     "content-security-policy":
-      "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self'",
+      "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
   });
   response.end(body);
 }

@@ -1,0 +1,220 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { existsSync, rmSync } from "node:fs";
+import path from "node:path";
+import { createInterface } from "node:readline/promises";
+
+import { serviceStatus, type ServiceStatus } from "../../engine/status.ts";
+import type { Call } from "../call.ts";
+import { processEnv, readConfig, type Config } from "../config.ts";
+import { openConsul } from "../connect.ts";
+import { claimConsul } from "../dev/foreign.ts";
+import { invitation } from "../dev/invitation.ts";
+import { Narrator } from "../dev/narrator.ts";
+import { putSamples, type Samples } from "../dev/samples.ts";
+import { openSessionFolder, writeSession, type SessionFolder } from "../dev/session.ts";
+import { openWorld, type World } from "../dev/world.ts";
+import { startOperator, type RunHandle } from "../run.ts";
+import type { Env } from "../settings.ts";
+import type { Terminal } from "../terminal.ts";
+
+const LOOK_EVERY_MS = 200;
+/** How long the first sync may take with `--once`. */
+const ONCE_MS = 30_000;
+/** After this the servers go, whatever the operator still does. */
+const STOP_MS = 1_500;
+
+/** `dd-observe dev`: everything on this machine, until SIGINT or SIGTERM. Writes nothing outside `.dev`. */
+export async function dev({ flags, terminal, env: given }: Call): Promise<number> {
+  const env = given ?? processEnv();
+  const stop = new AbortController();
+  const stopNow = (): void => {
+    if (stop.signal.aborted) process.exit(1);
+    stop.abort(new Error("the session was asked to stop"));
+  };
+  process.on("SIGTERM", stopNow);
+  process.on("SIGINT", stopNow);
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    const folder = openSessionFolder();
+    const usesRealDatadog = await mayUseRealDatadog(env, flags.realDatadog === true, terminal);
+    const world = await openWorld({ folder, env, usesRealDatadog, onStarted: (end) => stops.push(end) });
+    return await hold(world, folder, {
+      terminal,
+      once: flags.once === true,
+      stop,
+      onStarted: (end) => stops.push(end),
+    });
+  } finally {
+    process.off("SIGTERM", stopNow);
+    process.off("SIGINT", stopNow);
+    for (const end of stops.toReversed()) await end();
+  }
+}
+
+interface Session {
+  readonly terminal: Terminal;
+  readonly once: boolean;
+  readonly stop: AbortController;
+  readonly onStarted: (end: () => Promise<void>) => void;
+}
+
+/** One session, from the samples to its end. */
+async function hold(
+  world: World,
+  folder: SessionFolder,
+  { terminal, once, stop, onStarted }: Session,
+): Promise<number> {
+  const { out, paint } = terminal;
+  const config = readConfig({}, world.env);
+  const consul = openConsul(config);
+  if (world.isForeignConsul) onStarted(await claimConsul(consul, config));
+  const samples = await putSamples(consul, config, onStarted);
+  if (world.isForeignConsul) onStarted(samples.remove);
+
+  writeSession(folder, world.shared);
+  onStarted(async () => rmSync(folder.envFile, { force: true }));
+  const narrator = new Narrator(terminal, (id) => world.datadog?.monitors.get(Number(id))?.name);
+  const operator = await startOperator(config, "all", stop.signal, narrator.openLog());
+  onStarted(async () => await ended(operator, stop));
+  out(head(world, operator.url, terminal));
+
+  const startedAt = performance.now();
+  const isComplete = await watchUntil(stop.signal, operator, narrator, (statuses) => {
+    if (once && performance.now() - startedAt > ONCE_MS) throw new Error(notComplete(statuses, samples));
+    return complete(statuses, samples, world);
+  });
+  if (!isComplete) return 0;
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  const monitors = world.datadog === undefined ? "" : `, ${world.datadog.monitors.size} monitors`;
+  out(
+    `\n${paint("green", "Complete")} after ${seconds} s: ${samples.services.length} services${monitors}; ${samples.broken} waits for a person.\n`,
+  );
+  if (once) return 0;
+  out(
+    `\n${paint("bold", "Now change something.")} In another terminal, in ${process.cwd()}:\n\n${invite(world, config, samples, terminal)}\n`,
+  );
+  out(`${paint("dim", "Ctrl-C ends everything. What happens from here on:")}\n\n`);
+  await watchUntil(stop.signal, operator, narrator, () => false);
+  out(`\n${paint("dim", "stopping")}\n`);
+  return 0;
+}
+
+/** Never writes to a real Datadog that nobody agreed to. */
+async function mayUseRealDatadog(env: Env, isAgreed: boolean, terminal: Terminal): Promise<boolean> {
+  const hasKeys = (env["DD_API_KEY"] ?? "") !== "" && (env["DD_APP_KEY"] ?? "") !== "";
+  if (!hasKeys) return false;
+  if (isAgreed) return true;
+  const { url } = readConfig({}, env).datadog;
+  if (terminal.width !== undefined && process.stdin.isTTY) {
+    const asking = createInterface({ input: process.stdin, output: process.stdout });
+    const answer = await asking.question(
+      `DD_API_KEY and DD_APP_KEY are set. Create sample monitors at ${url}? [y/N] `,
+    );
+    asking.close();
+    if (/^y(es)?$/i.test(answer.trim())) return true;
+  }
+  terminal.out(
+    `DD_API_KEY and DD_APP_KEY are set, but dev writes to its stand-in; --real-datadog makes it write to ${url}.\n`,
+  );
+  return false;
+}
+
+function head({ parts }: World, url: string, { paint }: Terminal): string {
+  const rows = [...parts, { name: "Page", what: "status page, /metrics, /v1", where: url }];
+  const width = Math.max(...rows.map(({ where }) => where.length));
+  const lines = rows.map(
+    ({ name, what, where }) => `  ${name.padEnd(8)} ${where.padEnd(width)}  ${paint("dim", what)}\n`,
+  );
+  return `${paint("bold", "dd-observe dev")}: everything on this machine, nothing written outside .dev/\n\n${lines.join("")}\n`;
+}
+
+function invite(world: World, config: Config, samples: Samples, { paint }: Terminal): string {
+  const monitor = [...(world.datadog?.monitors.values() ?? [])].find(({ name }) => name.startsWith("[ray]"));
+  return invitation({
+    world,
+    samples,
+    kvPrefix: config.kvPrefix,
+    tagName: config.tagName,
+    monitorId: monitor === undefined ? undefined : String(monitor.id),
+    command: `${nodeCommand()} ${path.relative(process.cwd(), path.join(import.meta.dirname, "..", "dd-observe.ts"))}`,
+    paint,
+  });
+}
+
+/** Node as a person can type it: this project's own if that runs us, since the machine's may be too old. */
+function nodeCommand(): string {
+  const own = path.join("node_modules", ".bin", "node");
+  return process.execPath.includes("node_modules") && existsSync(own) ? own : "node";
+}
+
+/** Tells the narrator what the page says until `isDone`. False if the session is stopped before. */
+async function watchUntil(
+  stop: AbortSignal,
+  operator: RunHandle,
+  narrator: Narrator,
+  isDone: (statuses: readonly ServiceStatus[]) => boolean,
+): Promise<boolean> {
+  while (!stop.aborted) {
+    const statuses = await readStatuses(operator.url);
+    narrator.seeStatuses(statuses);
+    if (isDone(statuses)) return true;
+    await Promise.race([
+      sleep(LOOK_EVERY_MS, undefined, { signal: stop }).catch(() => undefined),
+      operator.done,
+    ]);
+  }
+  return false;
+}
+
+async function readStatuses(url: string): Promise<readonly ServiceStatus[]> {
+  const answer = await fetch(`${url}/v1/services`, { signal: AbortSignal.timeout(5_000) });
+  return serviceStatus.array().parse(await answer.json());
+}
+
+/** Every sample stands, and the one with a mistake has been told so. */
+function complete(
+  statuses: readonly ServiceStatus[],
+  { services, broken }: Samples,
+  { agent }: Pick<World, "agent">,
+): boolean {
+  const conditionsOf = (service: string): ServiceStatus["conditions"] =>
+    statuses.filter((status) => status.service === service).flatMap(({ conditions }) => conditions);
+  // An Agent of the person's own doesn't read .dev/conf.d.
+  const needed = [
+    "Accepted",
+    "ConfigWritten",
+    "MonitorsSynced",
+    ...(agent === undefined ? [] : ["AgentLoaded"]),
+  ];
+  const isWell = (service: string): boolean => {
+    const conditions = conditionsOf(service);
+    return (
+      needed.every((type) => conditions.some((one) => one.type === type && one.status === "True")) &&
+      conditions.every(
+        ({ type, status }) => status !== "False" || (type === "AgentLoaded" && agent === undefined),
+      )
+    );
+  };
+  return (
+    services.every(isWell) &&
+    conditionsOf(broken).some(({ type, status }) => type === "Accepted" && status === "False")
+  );
+}
+
+function notComplete(statuses: readonly ServiceStatus[], { services }: Samples): string {
+  const open = statuses
+    .filter(({ service }) => services.includes(service))
+    .flatMap(({ service, conditions }) =>
+      conditions
+        .filter(({ status }) => status !== "True")
+        .map(({ type, reason, message }) => `  ${service}: ${type}: ${reason}. ${message}`),
+    );
+  const seconds = ONCE_MS / 1_000;
+  return [`the first sync was not complete within ${seconds} s`, ...open].join("\n");
+}
+
+/** Stops the operator and waits for it, but not for long. */
+async function ended(operator: RunHandle, stop: AbortController): Promise<void> {
+  stop.abort(new Error("the session ends"));
+  await Promise.race([operator.done, sleep(STOP_MS, undefined, { ref: false })]);
+}
