@@ -1,7 +1,7 @@
 import { datadogReader, type RawMonitor } from "../clients/datadog.ts";
 import { toError } from "../clients/errors.ts";
 import { compileMonitors } from "../controllers/monitors/compile.ts";
-import { MANAGED_BY, ownerTag, readMark } from "../controllers/monitors/mark.ts";
+import { MANAGED_BY, ownerOfKey, ownerTag, readMark } from "../controllers/monitors/mark.ts";
 import type { Config } from "./config.ts";
 import type { ClusterFacts } from "./facts.ts";
 import { clusterIdIfKnown, type Look } from "./look.ts";
@@ -44,7 +44,7 @@ export async function viewMonitors(look: Look, only?: (service: string) => boole
       const want = desired.objects.get(key);
       return {
         key,
-        service: want?.owner ?? key.slice(0, key.indexOf("/")),
+        service: want?.owner ?? ownerOfKey(key),
         id,
         name: want?.body.name ?? textOf(raw?.["name"]),
         state: textOf(raw?.["overall_state"]),

@@ -1,4 +1,5 @@
-import type { Resolution } from "../crds/resolve.ts";
+import { isPausedByWish, type Resolution } from "../crds/resolve.ts";
+import { isReserved } from "../crds/names.ts";
 import { summarize, type Condition, type ServiceStatus, type StoredCondition } from "../engine/status.ts";
 import { orderInWords, type ClusterFacts } from "./facts.ts";
 
@@ -52,8 +53,7 @@ function restingOf(
   paused: ClusterFacts["paused"],
 ): Condition | undefined {
   const order = paused.get(service);
-  const isWished = resolution?.state === "accepted" ? resolution.wish.paused : resolution?.paused === true;
-  if (order === undefined && !isWished) return undefined;
+  if (order === undefined && !isPausedByWish(resolution)) return undefined;
   const how = order === undefined ? "by its wish" : `by command ${orderInWords(order)}`.trim();
   return { type: "Resting", status: "False", reason: "Paused", message: `paused ${how}` };
 }
@@ -76,7 +76,7 @@ function notSeen(
   if (isNewest) return undefined;
   if (resolution.state === "held")
     return say("False", "InvalidWish", resolution.problems[0]?.message ?? "the wish cannot be read");
-  const what = seen === undefined ? "the service" : "the newest document";
+  const what = seen === undefined && !isReserved(resolution.service) ? "the service" : "the newest document";
   return hasLeader
     ? say("Unknown", "NotSeenYet", `the controller has not seen ${what} yet`)
     : say("Unknown", "NoController", `no controller runs, and none has seen ${what}`);

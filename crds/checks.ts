@@ -1,3 +1,5 @@
+import type { GlobalMonitor } from "./global-monitor.ts";
+import type { MonitorLayer } from "./monitor.ts";
 import { wrongOption } from "./options.ts";
 import { placeholdersIn, type Pack } from "./pack.ts";
 import { matches, type Policy } from "./policy.ts";
@@ -75,12 +77,16 @@ function likelyOption(name: string, pack: Pack): string {
 function checkMonitors(wish: Wish): readonly Problem[] {
   return Object.entries(wish.monitors).flatMap(([name, monitor]): readonly Problem[] => [
     ...checkShape(wish, name, monitor),
-    ...(typeof monitor === "object" ? checkPlaceholders(wish, name, monitor) : []),
+    ...(typeof monitor === "object"
+      ? checkPlaceholders(wish.service, `monitors.${name}`, monitor, [
+          ...MONITOR_VARIABLES,
+          ...Object.keys(wish.pack.options).map((option) => `option.${option}`),
+        ])
+      : []),
   ]);
 }
 
 type MonitorWish = Wish["monitors"][string];
-type TunedMonitor = Exclude<MonitorWish, boolean>;
 
 /** A pack's monitor can be tuned; one of one's own must be complete. */
 function checkShape({ service, pack }: Wish, name: string, monitor: MonitorWish): readonly Problem[] {
@@ -112,27 +118,42 @@ function checkShape({ service, pack }: Wish, name: string, monitor: MonitorWish)
 /** What `${…}` can stand for in the texts of a monitor. */
 export const MONITOR_VARIABLES = ["scope", "scopeTags", "service", "env", "critical", "warning"] as const;
 
-function checkPlaceholders({ service, pack }: Wish, name: string, monitor: TunedMonitor): readonly Problem[] {
-  const known = [...MONITOR_VARIABLES, ...Object.keys(pack.options).map((option) => `option.${option}`)];
+/** The same where there is no service. */
+export const GLOBAL_MONITOR_VARIABLES: readonly string[] = MONITOR_VARIABLES.filter(
+  (name) => name !== "service",
+);
+
+/** @param at The monitor's path inside the document; empty if the document is the monitor. */
+function checkPlaceholders(
+  owner: string,
+  at: string,
+  monitor: MonitorLayer,
+  known: readonly string[],
+): readonly Problem[] {
   const problems: Problem[] = [];
+  const common = known.filter((variable) => !variable.includes("."));
   for (const field of ["name", "query", "message", "escalationMessage"] as const) {
-    const path = `monitors.${name}.${field}`;
+    const path = below(at, field);
     for (const variable of placeholdersIn(monitor[field] ?? "")) {
       if (known.includes(variable)) continue;
-      const hint = didYouMean(variable, known) || `; there are ${MONITOR_VARIABLES.join(", ")}`;
+      const hint = didYouMean(variable, known) || `; there are ${common.join(", ")}`;
       const message = `${path}: \${${variable}} stands for nothing${hint}`;
-      problems.push({ owner: service, reason: "UnknownVariable", path, message });
+      problems.push({ owner, reason: "UnknownVariable", path, message });
     }
   }
   const thresholds = placeholdersIn(monitor.query ?? "").filter(
     (variable) => (variable === "critical" || variable === "warning") && monitor[variable] === undefined,
   );
   for (const threshold of new Set(thresholds)) {
-    const path = `monitors.${name}.query`;
-    const message = `${path} uses \${${threshold}}, but monitors.${name} has no ${threshold}`;
-    problems.push({ owner: service, reason: "MissingField", path, message });
+    const path = below(at, "query");
+    const message = `${path} uses \${${threshold}}, but ${at === "" ? "the monitor" : at} has no ${threshold}`;
+    problems.push({ owner, reason: "MissingField", path, message });
   }
   return problems;
+}
+
+function below(path: string, field: string): string {
+  return path === "" ? field : `${path}.${field}`;
 }
 
 function checkPolicy(wish: Wish, policy: Policy): readonly Problem[] {
@@ -155,27 +176,57 @@ function checkPolicy(wish: Wish, policy: Policy): readonly Problem[] {
     const message = `monitors has ${count} entries; the operator's policy allows ${policy.maxMonitors}`;
     problems.push(refuse("monitors", message));
   }
-  const { handles } = policy;
-  if (handles === undefined) return problems;
-  for (const { path, handle } of mentions(wish)) {
-    if (handles.some((pattern) => matches(pattern, handle))) continue;
-    const message = `${path}: ${handle} may not be notified by the operator's policy; allowed: ${handles.join(", ")}`;
-    problems.push(refuse(path, message));
-  }
-  return problems;
+  return [...problems, ...checkHandles(service, mentions(wish), policy)];
 }
 
-/** Everyone that a wish's monitors would notify. Datadog also reads handles inside a message. */
-function* mentions(wish: Wish): Generator<{ readonly path: string; readonly handle: string }> {
+/** What a monitor of no service asks for that can't be, or that the operator's policy doesn't allow. */
+export function checkGlobalMonitor(wish: GlobalMonitor, policy: Policy): readonly Problem[] {
+  const { key, monitor, notify } = wish;
+  const problems: Problem[] = [];
+  if (!policy.globalMonitors) {
+    const message = "monitors of no service are not allowed by the operator's policy (globalMonitors)";
+    problems.push({ owner: key, reason: "NotAllowed", message });
+  }
+  const mentioned = [...notify.map((handle) => ({ path: "notify", handle })), ...mentionsIn("", monitor)];
+  return [
+    ...problems,
+    ...checkPlaceholders(key, "", monitor, GLOBAL_MONITOR_VARIABLES),
+    ...checkHandles(key, mentioned, policy),
+  ];
+}
+
+interface Mention {
+  readonly path: string;
+  readonly handle: string;
+}
+
+function checkHandles(owner: string, mentioned: Iterable<Mention>, { handles }: Policy): readonly Problem[] {
+  if (handles === undefined) return [];
+  return [...mentioned]
+    .filter(({ handle }) => !handles.some((pattern) => matches(pattern, handle)))
+    .map(({ path, handle }) => ({
+      owner,
+      reason: "NotAllowed",
+      path,
+      message: `${path}: ${handle} may not be notified by the operator's policy; allowed: ${handles.join(", ")}`,
+    }));
+}
+
+/** Everyone that a wish's monitors would notify. */
+function* mentions(wish: Wish): Generator<Mention> {
   for (const handle of wish.notify) yield { path: "notify", handle };
   for (const [name, monitor] of Object.entries(wish.monitors)) {
-    if (typeof monitor === "boolean") continue;
-    for (const handle of monitor.notify ?? []) yield { path: `monitors.${name}.notify`, handle };
-    for (const field of ["message", "escalationMessage"] as const) {
-      const found = (monitor[field] ?? "").matchAll(
-        /(?<![\p{L}\p{N}._-])@[\p{L}\p{N}_](?:[\p{L}\p{N}_.@-]*[\p{L}\p{N}_-])?/gu,
-      );
-      for (const [handle] of found) yield { path: `monitors.${name}.${field}`, handle };
-    }
+    if (typeof monitor === "object") yield* mentionsIn(`monitors.${name}`, monitor);
+  }
+}
+
+/** Datadog also reads handles inside a message. */
+function* mentionsIn(at: string, monitor: MonitorLayer): Generator<Mention> {
+  for (const handle of monitor.notify ?? []) yield { path: below(at, "notify"), handle };
+  for (const field of ["message", "escalationMessage"] as const) {
+    const found = (monitor[field] ?? "").matchAll(
+      /(?<![\p{L}\p{N}._-])@[\p{L}\p{N}_](?:[\p{L}\p{N}_.@-]*[\p{L}\p{N}_-])?/gu,
+    );
+    for (const [handle] of found) yield { path: below(at, field), handle };
   }
 }

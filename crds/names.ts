@@ -7,6 +7,11 @@ export function isSlug(name: string): boolean {
   return SLUG.test(name);
 }
 
+/** True for a name that belongs to no service: `_defaults`, `_monitors/disk-full`. A slug never begins so. */
+export function isReserved(name: string): boolean {
+  return name.startsWith("_");
+}
+
 export const slug = z.string().regex(SLUG, {
   error:
     "must be a name of letters, digits, dots, dashes and underscores, at most 100, that begins with a letter or digit",

@@ -15,7 +15,10 @@ export const policySchema = z.strictObject({
     .int()
     .min(0)
     .default(50)
-    .meta({ description: "Monitors of one service at the most." }),
+    .meta({ description: "Monitors of one service at the most, and as many of no service." }),
+  globalMonitors: z.boolean().default(true).meta({
+    description: "False if nobody may define monitors of no service (`_monitors/<name>`).",
+  }),
 });
 export type Policy = z.infer<typeof policySchema>;
 

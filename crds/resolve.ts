@@ -1,5 +1,6 @@
 import { locateProblems, readDocument, type Parsed } from "./document.ts";
 import { checkDefaults, checkWish } from "./checks.ts";
+import type { GlobalMonitor } from "./global-monitor.ts";
 import { isSlug } from "./names.ts";
 import type { Pack } from "./pack.ts";
 import type { Policy } from "./policy.ts";
@@ -30,16 +31,32 @@ export interface Wish extends Omit<WishFields, "pack"> {
   readonly generation: number;
 }
 
-export type Resolution =
+/** What an owner wants is not known, so nothing of it may be deleted or changed. */
+export interface Held {
+  readonly state: "held";
+  readonly service: string;
+  readonly generation: number;
+  readonly problems: readonly Problem[];
+  readonly paused: boolean;
+}
+
+/** What a service wants. */
+export type ServiceResolution =
   | { readonly state: "accepted"; readonly service: string; readonly generation: number; readonly wish: Wish }
-  /** What the service wants is not known, so nothing of it may be deleted or changed. */
+  | Held;
+
+/** What a reserved document wants; `service` is its name, such as `_monitors/disk-full`. */
+export type ReservedResolution =
   | {
-      readonly state: "held";
+      readonly state: "global";
       readonly service: string;
       readonly generation: number;
-      readonly problems: readonly Problem[];
-      readonly paused: boolean;
-    };
+      readonly wish: GlobalMonitor;
+    }
+  | Held;
+
+/** What one owner wants: a service, or a reserved document. */
+export type Resolution = ServiceResolution | ReservedResolution;
 
 /** What resolving needs to know besides the service itself. */
 export interface Ground {
@@ -48,6 +65,12 @@ export interface Ground {
   readonly defaults: Parsed<WishLayer>;
   /** The tag that says a service is observed. */
   readonly tagName: string;
+}
+
+/** True if the wish itself asks that nothing of it be written or deleted for now. */
+export function isPausedByWish(resolution: Resolution | undefined): boolean {
+  if (resolution === undefined) return false;
+  return resolution.state === "held" ? resolution.paused : resolution.wish.paused;
 }
 
 /** Reads `observability/_defaults`. Absent means nothing is inherited. */
@@ -67,12 +90,12 @@ export function resolve(
   tags: readonly string[],
   document: DocumentText | undefined,
   ground: Ground,
-): Resolution | undefined {
+): ServiceResolution | undefined {
   const byTag = readTags(service, tags, ground.tagName);
   if (!byTag.observed && document === undefined) return undefined;
 
   const generation = document?.generation ?? 0;
-  const held = (problems: readonly Problem[], paused = false): Resolution => ({
+  const held = (problems: readonly Problem[], paused = false): Held => ({
     state: "held",
     service,
     generation,
@@ -112,7 +135,8 @@ export function resolve(
   return { state: "accepted", service, generation, wish };
 }
 
-function placed(problems: readonly Problem[], document: DocumentText | undefined): readonly Problem[] {
+/** Adds the places of problems that were found after the document was read. */
+export function placed(problems: readonly Problem[], document: DocumentText | undefined): readonly Problem[] {
   return document === undefined ? problems : locateProblems(document.text, problems);
 }
 
@@ -125,7 +149,8 @@ function unusableName(service: string): Problem {
   };
 }
 
-function inherited(service: string, defaults: Parsed<WishLayer>): readonly Problem[] {
+/** What is wrong with `_defaults`, said of one that inherits it. */
+export function inherited(service: string, defaults: Parsed<WishLayer>): readonly Problem[] {
   if (defaults.ok) return [];
   return defaults.problems.map((problem) => ({
     owner: service,
@@ -135,7 +160,10 @@ function inherited(service: string, defaults: Parsed<WishLayer>): readonly Probl
 }
 
 /** Says so where it isn't the service itself that is wrong, but what it inherits. */
-function withOrigin(problem: Problem, stated: WishLayer): Problem {
+export function withOrigin(
+  problem: Problem,
+  stated: Pick<WishLayer, "agent" | "monitors" | "notify">,
+): Problem {
   const path = problem.path ?? "";
   const field = (["agent", "monitors", "notify"] as const).find(
     (name) => path === name || path.startsWith(`${name}.`),

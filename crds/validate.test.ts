@@ -11,7 +11,13 @@ test.for([
   ["observability/_defaults.yml", { kind: "defaults", name: "_defaults" }],
   ["/etc/dd-observe/policy.yaml", { kind: "policy", name: "policy" }],
   ["packs/ray/monitors.yaml", { kind: "monitors", name: "monitors" }],
-  ["_nomad.yaml", undefined],
+  ["observability/_monitors/disk-full.yaml", { kind: "reserved", name: "_monitors/disk-full" }],
+  ["_monitors\\policy.json", { kind: "reserved", name: "_monitors/policy" }],
+  ["_monitor/disk-full", { kind: "reserved", name: "_monitor/disk-full" }],
+  ["_nomad.yaml", { kind: "reserved", name: "_nomad" }],
+  ["_default.yaml", { kind: "reserved", name: "_default" }],
+  ["_site/ray.yaml", { kind: "wish", name: "ray" }],
+  ["_config.yml", undefined],
   [".keep", undefined],
 ] as const)("the file %s holds %o", ([path, expected]) => {
   expect(documentOfFile(path)).toEqual(expected);

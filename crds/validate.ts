@@ -1,26 +1,29 @@
 import { checkDefaults } from "./checks.ts";
 import { locateProblems, readDocument, type Parsed } from "./document.ts";
-import { isSlug } from "./names.ts";
+import { isReserved, isSlug } from "./names.ts";
 import { packConf, packManifest, packMonitors } from "./pack.ts";
 import { policySchema } from "./policy.ts";
 import type { Problem } from "./problem.ts";
-import { resolve, type Ground, type Wish } from "./resolve.ts";
+import { isGlobalMonitorName, nearestReserved, resolveReserved } from "./reserved.ts";
+import { resolve, type Ground, type Held, type Resolution, type Wish } from "./resolve.ts";
 import { defaultsLayer } from "./wish.ts";
 
-/** What a text can be. `pack`, `conf` and `monitors` are the three files of a pack. */
-export const DOCUMENT_KINDS = ["wish", "defaults", "policy", "pack", "conf", "monitors"] as const;
+/** What a text can be. `pack`, `conf` and `monitors` are the three files of a pack; `reserved` is every other name with `_`. */
+export const DOCUMENT_KINDS = ["wish", "defaults", "reserved", "policy", "pack", "conf", "monitors"] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
 export interface Validated {
   readonly problems: readonly Problem[];
   /** Of a wish without problems: what it comes to, for further checks. */
   readonly wish?: Wish;
+  /** The same for a wish or a monitor of no service. */
+  readonly accepted?: Exclude<Resolution, Held>;
 }
 
 /** Which document a file holds, by its name: `ray.yaml` is the wish of the service `ray`. */
 export interface DocumentFile {
   readonly kind: DocumentKind;
-  /** The service for a wish, else the file's name without its ending. */
+  /** The service for a wish, the document's whole name for a reserved one (`_monitors/disk-full`), else the file's name without its ending. */
   readonly name: string;
 }
 
@@ -36,13 +39,22 @@ const KIND_OF_NAME: Readonly<Record<string, DocumentKind>> = {
  * Tells from a file's path what it holds.
  *
  * @param path With / or \ between folders; the ending `.yaml`, `.yml` or `.json` may be missing, as in Consul's KV store.
- * @returns undefined if the name is neither a reserved one nor a service's.
+ * @returns undefined if the name is neither a reserved one, or a slip of one, nor a service's.
  */
 export function documentOfFile(path: string): DocumentFile | undefined {
-  const base = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
-  const name = base.replace(/\.(?:ya?ml|json)$/, "");
+  const parts = path.split(/[/\\]/);
+  const name = parts.at(-1)!.replace(/\.(?:ya?ml|json)$/, "");
+  const inFolder = `${parts.at(-2) ?? ""}/${name}`;
+  if (isReservedOrSlip(inFolder)) return { kind: "reserved", name: inFolder };
   if (Object.hasOwn(KIND_OF_NAME, name)) return { kind: KIND_OF_NAME[name]!, name };
+  if (isReservedOrSlip(name)) return { kind: "reserved", name };
   return isSlug(name) ? { kind: "wish", name } : undefined;
+}
+
+/** A name that begins with `_` may have nothing to do with dd-observe, unless it is near to one that has. */
+function isReservedOrSlip(name: string): boolean {
+  if (!isReserved(name)) return false;
+  return isGlobalMonitorName(name) || nearestReserved(name.split("/", 1)[0]!) !== undefined;
 }
 
 /**
@@ -55,6 +67,8 @@ export function validateText({ kind, name }: DocumentFile, text: string, ground:
   switch (kind) {
     case "wish":
       return validateWish(name, text, ground);
+    case "reserved":
+      return accepted(resolveReserved(name, { text, generation: 0 }, ground));
     case "defaults":
       return validateDefaults(text, ground);
     case "policy":
@@ -72,8 +86,13 @@ export function validateText({ kind, name }: DocumentFile, text: string, ground:
 
 function validateWish(service: string, text: string, ground: Ground): Validated {
   const resolution = resolve(service, [], { text, generation: 0 }, ground);
-  if (resolution?.state === "accepted") return { problems: [], wish: resolution.wish };
-  return { problems: resolution?.problems ?? [] };
+  return resolution === undefined ? { problems: [] } : accepted(resolution);
+}
+
+function accepted(resolution: Resolution): Validated {
+  if (resolution.state === "held") return { problems: resolution.problems };
+  const result = { problems: [], accepted: resolution };
+  return resolution.state === "accepted" ? { ...result, wish: resolution.wish } : result;
 }
 
 function validateDefaults(text: string, { packs }: Ground): Validated {

@@ -1,9 +1,10 @@
 import type { Problem } from "../crds/problem.ts";
-import type { Resolution, Wish } from "../crds/resolve.ts";
+import type { GlobalMonitor } from "../crds/global-monitor.ts";
+import type { Held, Wish } from "../crds/resolve.ts";
 import type { Desired, DesiredObject } from "./plan.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** What one service's wish comes to in one controller. */
+/** What the wish of a service, or a reserved document, comes to in one controller. */
 export interface Compiled<Body> {
   readonly objects: readonly DesiredObject<Body>[];
   /** Keys that the service wants and that cannot be made as wished: what stands there stays. */
@@ -15,10 +16,12 @@ export interface Compiled<Body> {
  * Joins what every service's wish comes to, and holds what is not known.
  *
  * @param compileOne Called for accepted wishes only. Remembers by itself: it is asked for every service at every pass.
+ * @param compileGlobal The same for monitors of no service. Absent where they mean nothing.
  */
 export function compileAll<Body>(
   { services, paused }: Snapshot,
   compileOne: (wish: Wish) => Compiled<Body>,
+  compileGlobal?: (wish: GlobalMonitor) => Compiled<Body>,
 ): Desired<Body> {
   const objects = new Map<string, DesiredObject<Body>>();
   const held = new Map<string, string>();
@@ -32,7 +35,9 @@ export function compileAll<Body>(
       continue;
     }
     if (resolution.wish.paused) resting.add(resolution.service);
-    const compiled = compileOne(resolution.wish);
+    const compiled =
+      resolution.state === "global" ? compileGlobal?.(resolution.wish) : compileOne(resolution.wish);
+    if (compiled === undefined) continue;
     for (const object of compiled.objects) objects.set(object.key, object);
     for (const [key, reason] of compiled.held ?? []) held.set(key, reason);
     if (compiled.problems !== undefined) problems.push(...compiled.problems);
@@ -40,7 +45,7 @@ export function compileAll<Body>(
   return { objects, held, paused: resting, problems };
 }
 
-function whyHeld({ problems }: Extract<Resolution, { state: "held" }>): string {
+function whyHeld({ problems }: Held): string {
   return problems[0]?.message ?? "the wish cannot be read";
 }
 

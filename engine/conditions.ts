@@ -17,6 +17,10 @@ export function accepted(resolution: Resolution): Condition {
       message: `observed ${by} with pack ${pack.name}`,
     };
   }
+  if (resolution.state === "global") {
+    const message = "its document defines one monitor of no service";
+    return { type: "Accepted", status: "True", reason: "Accepted", message };
+  }
   const [first, ...others] = resolution.problems;
   const place = first?.at === undefined ? "" : `line ${first.at.line}, column ${first.at.column}: `;
   const more =

@@ -9,7 +9,7 @@ export type DriftMode = "correct" | "report";
 export interface DesiredObject<Body> {
   /** Unique within a controller, stable for ever: `ray/object-store-pressure`. */
   readonly key: string;
-  /** The service that wants it. */
+  /** The service that wants it, or the reserved document: `_monitors/disk-full`. */
   readonly owner: string;
   /** In canonical form: equal objects are deeply equal. */
   readonly body: Body;
@@ -22,7 +22,8 @@ export interface Desired<Body> {
   readonly objects: ReadonlyMap<string, DesiredObject<Body>>;
   /**
    * Owners, or single keys, whose wish is not known at the moment (broken, forbidden, conflicting), and why.
-   * Nothing of theirs is deleted. An owner is a slug and a key holds a slash, so that they never clash.
+   * Nothing of theirs is deleted. They never clash: a service is a slug and its keys hold a slash, and what
+   * begins with `_` is owner and key of one and the same monitor.
    */
   readonly held: ReadonlyMap<string, string>;
   /** Owners who asked for a pause. Nothing of theirs is written or deleted. */

@@ -1,11 +1,17 @@
 import type { Pack } from "../crds/pack.ts";
 import type { Policy } from "../crds/policy.ts";
+import { isReserved } from "../crds/names.ts";
+import { isGlobalMonitorName, resolveReserved } from "../crds/reserved.ts";
 import { readDefaults, resolve, type DocumentText, type Ground, type Resolution } from "../crds/resolve.ts";
+import { compareText } from "./plan.ts";
 import type { ClusterState, NodeState, RawInstance } from "./sources.ts";
 
 /** Everything that the cluster-wide controllers compile from. Complete, or it doesn't exist. */
 export interface Snapshot {
-  /** By service. What didn't change keeps its identity from one snapshot to the next. */
+  /**
+   * By service, or by the name of a reserved document (`_monitors/disk-full`), in a cluster's snapshot.
+   * What didn't change keeps its identity from one snapshot to the next.
+   */
   readonly services: ReadonlyMap<string, Resolution>;
   /** Services that a person paused by command. */
   readonly paused: ReadonlySet<string>;
@@ -27,6 +33,8 @@ interface Remembered {
   readonly tags: readonly string[];
   readonly document: DocumentText | undefined;
   readonly ground: Ground;
+  /** Of a reserved document: one more than the policy allows. */
+  readonly isOverQuota?: boolean;
   readonly resolution: Resolution | undefined;
 }
 
@@ -78,14 +86,41 @@ export class Resolver {
       if (now.resolution !== undefined) services.set(service, now.resolution);
     };
 
-    for (const [service, tags] of catalog) visit(service, tags, documents.get(service));
+    // A reserved document is no service's, whatever somebody registers.
+    for (const [service, tags] of catalog)
+      visit(service, tags, isReserved(service) ? undefined : documents.get(service));
     if (alsoWithoutInstance) {
       for (const [name, document] of documents) {
-        if (!name.startsWith("_") && !catalog.has(name)) visit(name, NO_TAGS, document);
+        if (!isReserved(name) && !catalog.has(name)) visit(name, NO_TAGS, document);
+      }
+      for (const [name, now] of this.#reserved(documents, ground)) {
+        remembered.set(name, now);
+        services.set(name, now.resolution);
       }
     }
     this.#remembered = remembered;
     return services;
+  }
+
+  /** In the order of their names, which also decides who is over the quota. */
+  *#reserved(
+    documents: ReadonlyMap<string, DocumentText>,
+    ground: Ground,
+  ): Generator<readonly [string, Remembered & { readonly resolution: Resolution }]> {
+    const names = [...documents.keys()].filter((name) => isReserved(name) && name !== "_defaults");
+    let monitors = 0;
+    for (const name of names.sort(compareText)) {
+      const document = documents.get(name)!;
+      if (isGlobalMonitorName(name)) monitors++;
+      const isOverQuota = monitors > ground.policy.maxMonitors;
+      const before = this.#remembered.get(name);
+      const resolution =
+        before?.document === document && before.ground === ground && before.isOverQuota === isOverQuota
+          ? before.resolution
+          : undefined;
+      const now = resolution ?? resolveReserved(name, document, ground, isOverQuota);
+      yield [name, { tags: NO_TAGS, document, ground, isOverQuota, resolution: now }];
+    }
   }
 
   #groundFor(defaults: DocumentText | undefined): Ground {

@@ -1,5 +1,6 @@
 import { datadogWriter, type DatadogWriter, type RawMonitor } from "../../clients/datadog.ts";
 import { isSlug } from "../../crds/names.ts";
+import { isPausedByWish } from "../../crds/resolve.ts";
 import { canonicalObserved, familyOf, type MonitorBody } from "../../controllers/monitors/canonical.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
 import { tagsOf } from "../../controllers/monitors/lookup.ts";
@@ -21,7 +22,7 @@ import { UsageError } from "../print.ts";
 interface Adoption {
   readonly id: number;
   readonly service: string;
-  /** `ray/queue-too-long` */
+  /** `ray/queue-too-long`; the same as `service` for `_monitors/disk-full` */
   readonly key: string;
   readonly clusterId: string;
 }
@@ -89,13 +90,15 @@ function readArguments([kind = "", id = "", key = ""]: readonly string[]): Omit<
       `${JSON.stringify(id)} is no id of a monitor`,
       "It is the number at the end of the monitor's address.",
     );
-  const [service = "", name = "", ...more] = key.split("/");
-  if (more.length > 0 || !isSlug(service) || !isSlug(name))
+  const [owner = "", name = "", ...more] = key.split("/");
+  // A monitor of no service is its own owner.
+  const isGlobal = owner === "_monitors";
+  if (more.length > 0 || !(isGlobal || isSlug(owner)) || !isSlug(name))
     throw new UsageError(
       `${JSON.stringify(key)} doesn't name a monitor of a service`,
-      "Give it as SERVICE/NAME, such as ray/queue-too-long.",
+      "Give it as SERVICE/NAME, such as ray/queue-too-long, or as _monitors/NAME.",
     );
-  return { id: number, service, key };
+  return { id: number, service: isGlobal ? key : owner, key };
 }
 
 function openDatadog({ datadog: { url, apiKey, appKey } }: Config): DatadogWriter {
@@ -153,11 +156,7 @@ function tellWhatComes(
 
 /** While the service rests, the leader neither creates, changes nor deletes anything of it. */
 function isResting({ snapshot }: Look, service: string): boolean {
-  const resolution = snapshot.services.get(service);
-  return (
-    snapshot.paused.has(service) ||
-    (resolution?.state === "accepted" ? resolution.wish.paused : (resolution?.paused ?? false))
-  );
+  return snapshot.paused.has(service) || isPausedByWish(snapshot.services.get(service));
 }
 
 function whilePaused({ service, id, key }: Adoption): string {

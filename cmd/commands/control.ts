@@ -1,6 +1,7 @@
 import { userInfo } from "node:os";
 
 import type { Consul } from "../../clients/consul.ts";
+import { isPausedByWish } from "../../crds/resolve.ts";
 import { CONTROL_KEYS } from "../../engine/control.ts";
 import type { ServiceStatus } from "../../engine/status.ts";
 import type { Call } from "../call.ts";
@@ -118,8 +119,7 @@ function pausedElsewhere(
   config: Config,
 ): string | undefined {
   const resolution = openResolver(config).ofCluster({ catalog, documents }).services.get(service);
-  const isPaused = resolution?.state === "accepted" ? resolution.wish.paused : (resolution?.paused ?? false);
-  if (!isPaused) return undefined;
+  if (!isPausedByWish(resolution)) return undefined;
   const says = (name: string): boolean =>
     /^\s*["']?paused["']?\s*:\s*true/m.test(documents.get(name)?.text ?? "");
   if (says(service)) return `the document ${config.kvPrefix}/${service} says paused: true`;

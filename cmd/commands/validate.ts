@@ -2,8 +2,9 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
 import { locateProblems } from "../../crds/document.ts";
-import { readDefaults, type Ground, type Wish } from "../../crds/resolve.ts";
-import { documentOfFile, validateText, type DocumentFile } from "../../crds/validate.ts";
+import { isReserved } from "../../crds/names.ts";
+import { readDefaults, type Ground } from "../../crds/resolve.ts";
+import { documentOfFile, validateText, type DocumentFile, type Validated } from "../../crds/validate.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
 import { readPack } from "../../engine/packs.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
@@ -109,9 +110,10 @@ function isPackFile({ kind }: DocumentFile): boolean {
   return kind === "pack" || kind === "conf" || kind === "monitors";
 }
 
-/** What a file inherits: the `_defaults` of its own folder. Broken ones are told of once, at their own file. */
+/** What a file inherits: the `_defaults` of its own folder, or of the one above a reserved one such as `_monitors`. Broken ones are told of once, at their own file. */
 function besideDefaults(file: string, ground: Ground): Ground {
-  const folder = path.dirname(file);
+  const parent = path.dirname(path.resolve(file));
+  const folder = isReserved(path.basename(parent)) ? path.dirname(parent) : parent;
   const found = ["_defaults.yaml", "_defaults.yml", "_defaults.json", "_defaults"].find(
     (name) => statSync(path.join(folder, name), { throwIfNoEntry: false })?.isFile() === true,
   );
@@ -132,14 +134,13 @@ function checkStdin(text: string, service: string | undefined, ground: Ground): 
 }
 
 function problemsIn(document: DocumentFile, text: string, ground: Ground): readonly Problem[] {
-  const { problems, wish } = validateText(document, text, ground);
-  return wish === undefined ? problems : [...problems, ...monitorProblems(wish, text)];
+  const { problems, accepted } = validateText(document, text, ground);
+  return accepted === undefined ? problems : [...problems, ...monitorProblems(accepted, text)];
 }
 
 /** What only shows when the monitors are put together, such as a threshold that its query contradicts. */
-function monitorProblems(wish: Wish, text: string): readonly Problem[] {
-  const { service, generation } = wish;
-  const services = new Map([[service, { state: "accepted", service, generation, wish } as const]]);
+function monitorProblems(accepted: NonNullable<Validated["accepted"]>, text: string): readonly Problem[] {
+  const services = new Map([[accepted.service, accepted]]);
   const { problems } = compileMonitors("cluster")({ services, paused: new Set() });
   return locateProblems(text, problems);
 }

@@ -1,3 +1,4 @@
+import type { GlobalMonitor } from "../../crds/global-monitor.ts";
 import type { MonitorLayer, PackMonitor } from "../../crds/monitor.ts";
 import { fillInText, type Variables } from "../../crds/pack.ts";
 import type { Problem } from "../../crds/problem.ts";
@@ -6,7 +7,7 @@ import { compileAll, remember, type Compiled } from "../../engine/compile.ts";
 import type { Desired, DesiredObject } from "../../engine/plan.ts";
 import type { Snapshot } from "../../engine/snapshot.ts";
 import { effectiveOptions, optionVariables } from "../options.ts";
-import { allTags, serviceVariables } from "../scope.ts";
+import { allTags, commonVariables, serviceVariables } from "../scope.ts";
 import { canonicalDesired, type MonitorBody } from "./canonical.ts";
 import { markTags } from "./mark.ts";
 import { checkMonitor, splitComparison } from "./query.ts";
@@ -19,25 +20,36 @@ interface Definition extends MonitorLayer {
   readonly stated: ReadonlySet<string>;
 }
 
-/** Works out every monitor that the services of a cluster want. Pure; one changed document costs one compile. */
+/** Works out every monitor that the services of a cluster want, and those of no service. Pure; one changed document costs one compile. */
 export function compileMonitors(clusterId: string): (snapshot: Snapshot) => Desired<MonitorBody> {
   const compileOne = remember((wish: Wish) => compileWish(wish, clusterId));
-  return (snapshot) => compileAll(snapshot, compileOne);
+  const compileGlobal = remember((wish: GlobalMonitor) => compileOfNoService(wish, clusterId));
+  return (snapshot) => compileAll(snapshot, compileOne, compileGlobal);
 }
 
 function compileWish(wish: Wish, clusterId: string): Compiled<MonitorBody> {
   const base = serviceVariables(wish, clusterId);
   const options = effectiveOptions(wish, base);
   const variables = { ...base, ...optionVariables(wish, options) };
+  const retain = wish.deletion === "retain";
   const objects: DesiredObject<MonitorBody>[] = [];
   const held = new Map<string, string>();
   const problems: Problem[] = [];
 
   for (const [name, definition] of definitionsOf(wish, options)) {
     const key = `${wish.service}/${name}`;
-    const compiled = compileMonitor(wish, clusterId, key, definition, variables);
+    const compiled = compileMonitor(definition, {
+      title: `[${wish.service}] `,
+      footer: `Kept by dd-observe for service ${wish.service} (pack ${wish.pack.name}). Edits here are undone; change the wish instead.`,
+      tags: [
+        ...allTags(wish, clusterId),
+        ...(definition.tags ?? []),
+        ...markTags({ clusterId, key, retain }),
+      ],
+      notify: wish.notify,
+      variables,
+    });
     if ("body" in compiled) {
-      const retain = wish.deletion === "retain";
       objects.push({ key, owner: wish.service, body: compiled.body, drift: wish.drift, retain });
       continue;
     }
@@ -48,6 +60,28 @@ function compileWish(wish: Wish, clusterId: string): Compiled<MonitorBody> {
     held.set(key, compiled.problems[0]?.message ?? "the monitor is not valid");
   }
   return { objects, held, problems };
+}
+
+function compileOfNoService(wish: GlobalMonitor, clusterId: string): Compiled<MonitorBody> {
+  const { key, name, drift } = wish;
+  const retain = wish.deletion === "retain";
+  const stated = new Set(Object.keys(wish.monitor));
+  const compiled = compileMonitor(
+    { name, ...wish.monitor, stated },
+    {
+      title: "",
+      footer: `Kept by dd-observe (document ${key}). Edits here are undone; change the document instead.`,
+      tags: [...allTags(wish, clusterId), ...markTags({ clusterId, key, retain })],
+      notify: wish.notify,
+      variables: commonVariables(wish, clusterId),
+    },
+  );
+  if ("body" in compiled) return { objects: [{ key, owner: key, body: compiled.body, drift, retain }] };
+  return {
+    objects: [],
+    held: new Map([[key, compiled.problems[0]?.message ?? "the monitor is not valid"]]),
+    problems: compiled.problems.map((problem) => ({ owner: key, ...problem })),
+  };
 }
 
 /** The pack's monitors that are wanted, tuned, and the document's own, by name. */
@@ -89,26 +123,30 @@ type CompiledMonitor =
   | { readonly body: MonitorBody }
   | { readonly problems: readonly { readonly reason: string; readonly message: string }[] };
 
-function compileMonitor(
-  wish: Wish,
-  clusterId: string,
-  key: string,
-  definition: Definition,
-  variables: Variables,
-): CompiledMonitor {
-  const all = { ...variables, critical: definition.critical, warning: definition.warning };
+/** What a monitor takes from whoever wants it. */
+interface Frame {
+  /** What stands before the monitor's own title. */
+  readonly title: string;
+  /** Last line of the message: where the monitor comes from. */
+  readonly footer: string;
+  /** With our mark. */
+  readonly tags: readonly string[];
+  /** Who is told unless the monitor itself says who. */
+  readonly notify: readonly string[];
+  readonly variables: Variables;
+}
+
+function compileMonitor(definition: Definition, frame: Frame): CompiledMonitor {
+  const { critical, warning } = definition;
+  const all = { ...frame.variables, critical, warning };
   try {
     const query = fillInText(definition.query ?? "", all);
     const wire = {
       type: definition.type,
-      name: `[${wish.service}] ${fillInText(definition.name ?? key, all)}`,
+      name: `${frame.title}${fillInText(definition.name ?? "", all)}`,
       query,
-      message: messageOf(wish, definition, all),
-      tags: [
-        ...allTags(wish, clusterId),
-        ...(definition.tags ?? []),
-        ...markTags({ clusterId, key, retain: wish.deletion === "retain" }),
-      ],
+      message: messageOf(definition, frame, all),
+      tags: frame.tags,
       ...(definition.priority === undefined ? {} : { priority: definition.priority }),
       options: optionsOf(definition, query),
     };
@@ -124,8 +162,8 @@ function compileMonitor(
 }
 
 /** What is wrong, what to look at first, who is told, and where the monitor comes from. */
-function messageOf(wish: Wish, definition: Definition, variables: Variables): string {
-  const handles = definition.notify ?? wish.notify;
+function messageOf(definition: Definition, { notify, footer }: Frame, variables: Variables): string {
+  const handles = definition.notify ?? notify;
   const text = definition.stated.has("message")
     ? definition.message
     : (definition.summary ?? definition.message);
@@ -136,7 +174,7 @@ function messageOf(wish: Wish, definition: Definition, variables: Variables): st
       ? ""
       : `First look at:\n${steps.map((step, at) => `${at + 1}. ${fillInText(step, variables)}`).join("\n")}`,
     handles.join(" "),
-    `Kept by dd-observe for service ${wish.service} (pack ${wish.pack.name}). Edits here are undone; change the wish instead.`,
+    footer,
   ]
     .filter((part) => part !== "")
     .join("\n\n");

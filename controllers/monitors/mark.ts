@@ -1,3 +1,5 @@
+import { isReserved } from "../../crds/names.ts";
+
 /** The tag that every object of every dd-observe carries. Also the filter of the list call. */
 export const MANAGED_BY = "managed-by:dd-observe";
 
@@ -7,7 +9,7 @@ const KEY_PREFIX = "dd-observe-key:";
 const RETAIN = "dd-observe-deletion:retain";
 
 export interface Mark {
-  /** `<service>/<name>` */
+  /** `<service>/<name>`, or `_monitors/<name>` for one of no service. */
   readonly key: string;
   /** True if the object stays when its wish goes. */
   readonly retain: boolean;
@@ -33,6 +35,12 @@ export function ownerTag(clusterId: string): string {
 
 export function keyTag(key: string): string {
   return `${KEY_PREFIX}${key}`;
+}
+
+/** Whose a key is: `<service>/<name>` belongs to the service, `_monitors/<name>` to the document of that name. */
+export function ownerOfKey(key: string): string {
+  const slash = key.indexOf("/");
+  return slash === -1 || isReserved(key) ? key : key.slice(0, slash);
 }
 
 /**

@@ -8,7 +8,16 @@ import { canonicalObserved, familyOf, toWire, type MonitorBody } from "./canonic
 import { MonitorCreator, type CreateTiming } from "./create.ts";
 import { expectOrganisation, expectSomething, type Approval } from "./guard.ts";
 import { foreignError, MonitorLookup, tagsOf } from "./lookup.ts";
-import { isManaged, MANAGED_BY, markTags, MAX_KEY_LENGTH, ownerTag, readMark, type Mark } from "./mark.ts";
+import {
+  isManaged,
+  MANAGED_BY,
+  markTags,
+  MAX_KEY_LENGTH,
+  ownerOfKey,
+  ownerTag,
+  readMark,
+  type Mark,
+} from "./mark.ts";
 
 export interface MonitorTargetOptions extends CreateTiming {
   /** A `DatadogReader` makes a target that can only observe: for dry runs. */
@@ -183,7 +192,7 @@ class DatadogMonitors implements MonitorTarget {
     // Where it stands exactly as we wrote it, Datadog has set nothing by itself: an option that is no longer wished has to go.
     const isAsWritten = applied !== undefined && applied === hashOf(whole);
     const body = isAsWritten ? whole : canonicalObserved(raw, wanted);
-    return { key, owner: ownerOf(key), body, ref, retain, applied };
+    return { key, owner: ownerOfKey(key), body, ref, retain, applied };
   }
 
   async #create(
@@ -268,10 +277,10 @@ class DatadogMonitors implements MonitorTarget {
     if (fields.length > 0)
       this.#options.log?.warn({ key, fields }, "Datadog stored a monitor otherwise than it was sent");
     const applied = hashOf(sent ?? body);
-    this.#memory.set(key, { owner: ownerOf(key), ref: String(raw.id), applied });
+    this.#memory.set(key, { owner: ownerOfKey(key), ref: String(raw.id), applied });
     this.#lookup.clones.delete(raw.id);
     const retain = this.#lookup.markOf(raw)?.retain ?? false;
-    return { key, owner: ownerOf(key), body, ref: String(raw.id), retain, applied };
+    return { key, owner: ownerOfKey(key), body, ref: String(raw.id), retain, applied };
   }
 
   #forget(key: string): undefined {
@@ -290,10 +299,4 @@ class DatadogMonitors implements MonitorTarget {
 interface MarkedMonitor {
   readonly mark: Mark;
   readonly raw: RawMonitor;
-}
-
-/** `<service>/<name>` belongs to the service. */
-function ownerOf(key: string): string {
-  const slash = key.indexOf("/");
-  return slash === -1 ? key : key.slice(0, slash);
 }
