@@ -2,7 +2,7 @@ import { ownerOf, type Plan } from "./plan.ts";
 
 /**
  * Knows since when the owners of existing objects have had no wish. The clock of the grace period:
- * an owner that comes back starts anew.
+ * an owner that comes back starts anew. One for all controllers of a role.
  */
 export class Absence {
   readonly #since: Map<string, number>;
@@ -22,12 +22,22 @@ export class Absence {
     for (const action of plan.actions) {
       if (action.type === "delete" && !hasWish(ownerOf(action))) absent.add(ownerOf(action));
     }
-    for (const owner of this.#since.keys()) {
-      if (hasWish(owner)) this.#since.delete(owner);
-    }
+    this.welcomeBack(hasWish);
     for (const owner of absent) {
       if (!this.#since.has(owner)) this.#since.set(owner, now);
     }
+  }
+
+  /**
+   * Forgets the absence of owners that have a wish again. To be told of every snapshot, not only of those
+   * that a pass comes to see: a service may come and go while the other system is down.
+   *
+   * @returns Those owners.
+   */
+  welcomeBack(hasWish: (owner: string) => boolean): readonly string[] {
+    const back = [...this.#since.keys()].filter(hasWish);
+    for (const owner of back) this.#since.delete(owner);
+    return back;
   }
 
   /** Forgets an owner whose last object is gone. */

@@ -2,9 +2,15 @@ import type { Memory } from "./memory.ts";
 import type { Condition, ServiceStatus, StoredCondition, StoredEvent, StoredObject } from "./status.ts";
 
 const MAX_EVENTS = 10;
+/** Longer ones are cut: what is stored for a service must fit into one write to Consul. */
+const MAX_MESSAGE = 2_000;
 
 interface Entry {
   generation: number;
+  /** True until a wish of the service has been seen, by this process or by one before it. */
+  isStranger: boolean;
+  /** Objects of controllers that don't run here at the moment, such as for want of a key. */
+  readonly others: readonly StoredObject[];
   readonly conditions: Map<string, StoredCondition>;
   events: StoredEvent[];
   absentSince: string | undefined;
@@ -32,14 +38,20 @@ export class Board {
     this.#memories.set(controller, memory);
   }
 
-  /** Takes over what an earlier process stored. Objects go back into the controllers' memories. */
+  /**
+   * Takes over what an earlier process stored. Objects go back into the controllers' memories.
+   * A time of absence that is none, or lies ahead, is left out: then the grace period begins anew.
+   */
   restore(statuses: Iterable<ServiceStatus>): void {
     for (const status of statuses) {
+      const since = Date.parse(status.absentSince ?? "");
       this.#entries.set(status.service, {
         generation: status.generation,
+        isStranger: status.isStranger === true,
+        others: status.objects.filter(({ controller }) => !this.#memories.has(controller)),
         conditions: new Map(status.conditions.map((condition) => [condition.type, condition])),
-        events: status.events,
-        absentSince: status.absentSince,
+        events: status.events.slice(-MAX_EVENTS),
+        absentSince: since <= this.#now().getTime() ? status.absentSince : undefined,
       });
       for (const { controller, key, ref, applied } of status.objects) {
         this.#memories.get(controller)?.set(key, { owner: status.service, ref, applied });
@@ -47,9 +59,23 @@ export class Board {
     }
   }
 
-  /** True for a service that this process, or one before it, has known. */
+  /** Says that a service has a wish, and which version of it is the newest. */
+  know(service: string, generation: number): void {
+    const entry = this.#entry(service);
+    if (entry.generation === generation && !entry.isStranger) return;
+    entry.generation = generation;
+    entry.isStranger = false;
+    this.#changed.add(service);
+  }
+
+  /** True for a service whose wish this process, or one before it, has seen. */
   isKnown(service: string): boolean {
-    return this.#entries.has(service);
+    return this.#entries.get(service)?.isStranger === false;
+  }
+
+  /** True if a service has objects of a controller that doesn't run at the moment, and so can't say whether they are gone. */
+  isNeededElsewhere(service: string): boolean {
+    return (this.#entries.get(service)?.others.length ?? 0) > 0;
   }
 
   services(): Iterable<string> {
@@ -62,28 +88,32 @@ export class Board {
     );
   }
 
-  setConditions(service: string, generation: number, conditions: readonly Condition[]): void {
+  /** @param generation Which version of the wish this is said of. Undefined if there is none: then of the one seen last. */
+  setConditions(service: string, generation: number | undefined, conditions: readonly Condition[]): void {
     const entry = this.#entry(service);
-    let changed = false;
-    for (const condition of conditions) {
-      const before = entry.conditions.get(condition.type);
-      if (before !== undefined && isEqual(before, condition, generation)) continue;
+    const observedGeneration = generation ?? entry.generation;
+    for (const { type, status, reason, message: text } of conditions) {
+      const message = cut(text);
+      const before = entry.conditions.get(type);
+      const now = { type, status, reason, message, observedGeneration };
+      if (before !== undefined && isEqual(before, now)) continue;
       const lastTransitionTime =
-        before?.status === condition.status ? before.lastTransitionTime : this.#now().toISOString();
-      entry.conditions.set(condition.type, {
-        ...condition,
-        observedGeneration: generation,
-        lastTransitionTime,
-      });
-      changed = true;
+        before?.status === status ? before.lastTransitionTime : this.#now().toISOString();
+      entry.conditions.set(type, { ...now, lastTransitionTime });
+      this.#changed.add(service);
     }
-    entry.generation = Math.max(entry.generation, generation);
-    if (changed) this.#changed.add(service);
+  }
+
+  /** Takes conditions back of which there is nothing to say any more. */
+  dropConditions(service: string, types: Iterable<string>): void {
+    const entry = this.#entries.get(service);
+    for (const type of types) if (entry?.conditions.delete(type) === true) this.#changed.add(service);
   }
 
   /** Notes something that happened. The same thing again counts up. */
-  addEvent(service: string, reason: string, message: string): void {
+  addEvent(service: string, reason: string, text: string): void {
     const entry = this.#entry(service);
+    const message = cut(text);
     const lastSeen = this.#now().toISOString();
     const same = entry.events.find((event) => event.reason === reason && event.message === message);
     const event = { reason, message, count: (same?.count ?? 0) + 1, lastSeen };
@@ -99,38 +129,30 @@ export class Board {
     this.#changed.add(service);
   }
 
-  /** Says that the objects which a memory holds of this service have changed. */
-  touch(service: string): void {
-    this.#entry(service);
-    this.#changed.add(service);
-  }
-
   /** Forgets a service that has neither a wish nor an object any more. */
   forget(service: string): void {
-    if (this.#entries.delete(service)) this.#changed.add(service);
+    if (!this.#entries.delete(service)) return;
+    this.#changed.add(service);
+    for (const memory of this.#memories.values())
+      for (const [key] of memory.ofOwner(service)) memory.delete(key);
   }
 
   get(service: string): ServiceStatus | undefined {
     const entry = this.#entries.get(service);
-    return entry === undefined
-      ? undefined
-      : this.#statusOf(service, entry, this.#objectsOf(new Set([service])));
+    return entry === undefined ? undefined : this.#statusOf(service, entry);
   }
 
   all(): readonly ServiceStatus[] {
-    const objects = this.#objectsOf(undefined);
-    return [...this.#entries].map(([service, entry]) => this.#statusOf(service, entry, objects));
+    return [...this.#entries].map(([service, entry]) => this.#statusOf(service, entry));
   }
 
   /** Hands out the services with news, at most `most`; undefined stands for one that is forgotten. */
   takeChanged(most: number): ReadonlyMap<string, ServiceStatus | undefined> {
-    const services = new Set([...this.#changed].slice(0, most));
-    const objects = this.#objectsOf(services);
     const taken = new Map<string, ServiceStatus | undefined>();
-    for (const service of services) {
+    for (const service of this.#changed) {
+      if (taken.size === most) break;
       this.#changed.delete(service);
-      const entry = this.#entries.get(service);
-      taken.set(service, entry === undefined ? undefined : this.#statusOf(service, entry, objects));
+      taken.set(service, this.get(service));
     }
     return taken;
   }
@@ -147,47 +169,48 @@ export class Board {
   #entry(service: string): Entry {
     let entry = this.#entries.get(service);
     if (entry === undefined) {
-      entry = { generation: 0, conditions: new Map(), events: [], absentSince: undefined };
+      entry = {
+        generation: 0,
+        isStranger: true,
+        others: [],
+        conditions: new Map(),
+        events: [],
+        absentSince: undefined,
+      };
       this.#entries.set(service, entry);
     }
     return entry;
   }
 
-  #statusOf(
-    service: string,
-    entry: Entry,
-    objects: ReadonlyMap<string, readonly StoredObject[]>,
-  ): ServiceStatus {
+  #statusOf(service: string, entry: Entry): ServiceStatus {
+    const remembered = [...this.#memories].flatMap(([controller, memory]) =>
+      memory.ofOwner(service).map(([key, { ref, applied }]) => ({ controller, key, ref, applied })),
+    );
     return {
       service,
       writer: this.#writer,
       generation: entry.generation,
       conditions: [...entry.conditions.values()],
-      objects: [...(objects.get(service) ?? [])],
+      objects: [...remembered, ...entry.others],
       events: entry.events,
       ...(entry.absentSince === undefined ? {} : { absentSince: entry.absentSince }),
+      ...(entry.isStranger ? { isStranger: true } : {}),
     };
-  }
-
-  #objectsOf(services: ReadonlySet<string> | undefined): ReadonlyMap<string, StoredObject[]> {
-    const objects = new Map<string, StoredObject[]>();
-    for (const [controller, memory] of this.#memories) {
-      for (const [key, { owner, ref, applied }] of memory.entries()) {
-        if (services !== undefined && !services.has(owner)) continue;
-        const list = objects.get(owner) ?? [];
-        list.push({ controller, key, ref, applied });
-        objects.set(owner, list);
-      }
-    }
-    return objects;
   }
 }
 
-function isEqual(before: StoredCondition, now: Condition, generation: number): boolean {
+function cut(message: string): string {
+  return message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
+}
+
+function isEqual(
+  before: StoredCondition,
+  now: Condition & Pick<StoredCondition, "observedGeneration">,
+): boolean {
   return (
     before.status === now.status &&
     before.reason === now.reason &&
     before.message === now.message &&
-    before.observedGeneration === generation
+    before.observedGeneration === now.observedGeneration
   );
 }

@@ -73,8 +73,8 @@ export function synced(
       say("False", "Held", `nothing is changed while the wish cannot be read: ${heldBecause}`);
     else if (desired.paused.has(service))
       say("False", "Paused", `the service is paused; dd-observe resume ${service}`);
-    else if (report.left > 0)
-      say("Unknown", "Progressing", `${report.left} changes of this pass are still to be done`);
+    else if (report.waiting.has(service))
+      say("Unknown", "Progressing", `${noun}s of this service are still to be written`);
     else if (count === 0) say("True", "NothingWanted", `the wish asks for no ${noun}s`);
     else say("True", "Synced", `${count} ${noun}${count === 1 ? "" : "s"} as wished`);
   }

@@ -1,18 +1,21 @@
 import { ApiError, toError } from "../clients/errors.ts";
-import { Absence } from "./absence.ts";
+import type { Absence } from "./absence.ts";
 import type { Board } from "./board.ts";
 import { systemClock, type Clock } from "./clock.ts";
+import { failureOf } from "./conditions.ts";
 import type { Controller } from "./controller.ts";
 import type { Log } from "./log.ts";
 import type { Memory } from "./memory.ts";
 import type { Metrics } from "./metrics.ts";
 import { ObservedCache } from "./observed.ts";
 import type { Desired, Plan } from "./plan.ts";
-import { applyPolicies, type DeleteLimit } from "./policies.ts";
+import { applyPolicies, type DeleteLimit, type Refused } from "./policies.ts";
 import { Publisher } from "./publish.ts";
 import { planPass, reconcile, type PlanInput, type Report } from "./reconcile.ts";
+import { RefusedError } from "./refused.ts";
 import { Schedule } from "./schedule.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { Condition } from "./status.ts";
 
 export interface LoopOptions<S extends Snapshot, Body> {
   readonly controller: Controller<S, Body>;
@@ -22,7 +25,8 @@ export interface LoopOptions<S extends Snapshot, Body> {
   readonly mayWrite: (signal: AbortSignal) => Promise<void>;
   readonly board: Board;
   readonly memory?: Memory | undefined;
-  readonly absence?: Absence | undefined;
+  /** Shared by the controllers that share the board. */
+  readonly absence: Absence;
   readonly resyncMs: number;
   readonly graceMs: number;
   readonly limit: DeleteLimit;
@@ -42,6 +46,8 @@ export interface Preview<Body> {
 /** After writing, the other side gets this long before we look whether it works. */
 const VERIFY_SOON_MS = 1_000;
 const VERIFY_AGAIN_MS = 15_000;
+/** What waits for a person's approval goes on soon after it. */
+const APPROVAL_MS = 10_000;
 
 /**
  * Keeps one target in line with the newest snapshot until its signal aborts.
@@ -57,9 +63,13 @@ export class ControllerLoop<S extends Snapshot, Body> {
   readonly #publisher: Publisher;
   readonly #absence: Absence;
   readonly #cache = new ObservedCache<Body>();
-  readonly #refused = new Map<string, { body: Body; message: string }>();
+  readonly #refused = new Map<string, Refused<Body>>();
+  /** Condition types that the last verification had something to say of, by service. */
+  #verified: ReadonlyMap<string, readonly string[]> = new Map();
   #snapshot: S | undefined;
   #seen: S["services"] = new Map();
+  /** Services whose wish has changed since a pass went to its end. */
+  #urgent: ReadonlySet<string> = new Set();
   #report: Report<Body> | undefined;
   #stop: AbortSignal | undefined;
 
@@ -68,7 +78,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#clock = options.clock ?? systemClock;
     this.#schedule = new Schedule(this.#clock, options.resyncMs);
     this.#publisher = new Publisher(options);
-    this.#absence = options.absence ?? new Absence();
+    this.#absence = options.absence;
   }
 
   get name(): string {
@@ -88,13 +98,14 @@ export class ControllerLoop<S extends Snapshot, Body> {
   /** Takes a newer snapshot. Only the newest counts. */
   offer(snapshot: S): void {
     this.#snapshot = snapshot;
+    this.#welcomeBack(snapshot);
     this.#schedule.request();
   }
 
   /** Asks for a pass that reads the target afresh, such as after an edit was noticed. */
   refresh(): void {
     this.#cache.markStale();
-    this.#schedule.request();
+    if (this.#snapshot !== undefined) this.#schedule.request();
   }
 
   /**
@@ -106,10 +117,24 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const either = AbortSignal.any([stop, abort]);
     while (!either.aborted) {
       await this.#schedule.wait(either);
-      if (either.aborted) return;
-      if (this.#schedule.isPassDue) await this.pass(abort);
+      if (either.aborted) break;
+      if (this.#schedule.isPassDue) await this.#safely(async () => await this.pass(abort));
       if (this.#snapshot === undefined || either.aborted) continue;
       if (this.#schedule.isVerificationDue) await this.#verify(this.#snapshot, either);
+    }
+    this.#publisher.retire();
+  }
+
+  /** A mistake of our own is seen in the log, and costs a pass and not the process. */
+  async #safely(pass: () => Promise<void>): Promise<void> {
+    try {
+      await pass();
+    } catch (error) {
+      const { controller, log, metrics } = this.#options;
+      this.#cache.markStale();
+      this.#schedule.failed(0);
+      metrics.reconcileErrors.inc({ controller: controller.name });
+      log.error({ controller: controller.name, error: toError(error).message }, "pass failed unexpectedly");
     }
   }
 
@@ -120,19 +145,22 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const startedAt = this.#clock.monotonicMs();
     const wasFresh = this.#schedule.begin();
     const changed = this.#changedServices(snapshot);
+    this.#urgent = new Set([...this.#urgent, ...changed]);
+    if (wasFresh) this.#forgetConflicts();
 
     const compiled = this.#compile(snapshot);
     const report =
       "error" in compiled
         ? failed<Body>(compiled.error)
-        : await this.#reconcile(snapshot, compiled.desired, changed, wasFresh, signal);
+        : await this.#reconcile(snapshot, compiled.desired, wasFresh, signal);
     if (signal.aborted) return;
     this.#report = report;
+    if (report.error === undefined && report.left === 0) this.#urgent = new Set();
 
     const desired = "error" in compiled ? NOTHING : compiled.desired;
-    this.#rememberRefusals(report, desired);
+    if (!("error" in compiled)) this.#rememberRefusals(report, desired);
     this.#publisher.publish(snapshot, desired, report, changed);
-    this.#settleAbsences(snapshot, report);
+    for (const [owner, since] of this.#absence.since) this.#options.board.setAbsentSince(owner, since);
     this.#scheduleNext(report, wasFresh);
     this.#measure(report, this.#clock.monotonicMs() - startedAt);
   }
@@ -162,15 +190,15 @@ export class ControllerLoop<S extends Snapshot, Body> {
   async #reconcile(
     snapshot: S,
     desired: Desired<Body>,
-    urgent: ReadonlySet<string>,
     fresh: boolean,
     signal: AbortSignal,
   ): Promise<Report<Body>> {
     return await reconcile<Body>({
       ...this.#planInput(snapshot, desired, fresh, signal),
       mayWrite: async () => await this.#options.mayWrite(signal),
-      isOvertaken: () => this.#schedule.isPending || this.#stop?.aborted === true,
-      urgent,
+      isOvertaken: () => this.#schedule.isPending,
+      isStopping: () => this.#stop?.aborted === true,
+      urgent: this.#urgent,
       onOutcome: (outcome) => this.#publisher.note(outcome),
     });
   }
@@ -189,10 +217,10 @@ export class ControllerLoop<S extends Snapshot, Body> {
   }
 
   #applyPolicies(plan: Plan<Body>, owned: number, snapshot: S, desired: Desired<Body>): Plan<Body> {
-    const { controller, board, memory, limit, graceMs, approved, metrics } = this.#options;
+    const { controller, board, memory, limit, graceMs, approved } = this.#options;
     const now = this.#clock.wallMs();
     this.#absence.note(plan, (owner) => snapshot.services.has(owner), now);
-    const result = applyPolicies(plan, {
+    return applyPolicies(plan, {
       controller: controller.name,
       desired,
       now,
@@ -206,8 +234,6 @@ export class ControllerLoop<S extends Snapshot, Body> {
       limit,
       approved: approved(),
     });
-    metrics.pending.set({ controller: controller.name }, result.actions.length);
-    return result;
   }
 
   #changedServices(snapshot: S): ReadonlySet<string> {
@@ -224,31 +250,34 @@ export class ControllerLoop<S extends Snapshot, Body> {
     for (const { key, error } of report.outcomes) {
       const want = desired.objects.get(key);
       if (error !== undefined && isFinal(error) && want !== undefined)
-        this.#refused.set(key, { body: want.body, message: error.message });
+        this.#refused.set(key, { body: want.body, ...failureOf(error) });
       else this.#refused.delete(key);
     }
+    for (const key of this.#refused.keys()) if (!desired.objects.has(key)) this.#refused.delete(key);
   }
 
-  /** Stores since when wishes are gone, so that the next process doesn't begin the grace period anew. */
-  #settleAbsences(snapshot: S, report: Report<Body>): void {
-    const { board } = this.#options;
-    for (const [owner, since] of this.#absence.since) board.setAbsentSince(owner, since);
-    for (const owner of new Set(report.outcomes.map((outcome) => outcome.owner))) {
-      if (snapshot.services.has(owner)) board.setAbsentSince(owner, undefined);
-      else if (!this.owns(owner)) this.#absence.forget(owner);
-    }
+  /** Something of another owner stood in the way. A resync sees whether it still does. */
+  #forgetConflicts(): void {
+    for (const [key, { reason }] of this.#refused) if (reason === "Conflict") this.#refused.delete(key);
+  }
+
+  /** Whoever is back begins its next absence anew, in the next process as well. */
+  #welcomeBack(snapshot: S): void {
+    const hasWish = (service: string): boolean => snapshot.services.has(service);
+    for (const owner of this.#absence.welcomeBack(hasWish))
+      this.#options.board.setAbsentSince(owner, undefined);
   }
 
   /** True if anything of this owner stands in the target, as far as we know. */
   owns(owner: string): boolean {
-    for (const object of this.#cache.objects().values()) if (object.owner === owner) return true;
-    return false;
+    return this.#cache.owns(owner);
   }
 
   #scheduleNext(report: Report<Body>, wasFresh: boolean): void {
     const worthRetrying =
       report.error ?? report.outcomes.find(({ error }) => error !== undefined && !isFinal(error))?.error;
     if (worthRetrying === undefined) this.#schedule.succeeded({ wasFresh, isUnfinished: report.left > 0 });
+    else if (worthRetrying instanceof RefusedError) this.#schedule.failed(0, APPROVAL_MS);
     else this.#schedule.failed(worthRetrying instanceof ApiError ? (worthRetrying.retryAfterMs ?? 0) : 0);
 
     const now = this.#clock.wallMs();
@@ -281,7 +310,9 @@ export class ControllerLoop<S extends Snapshot, Body> {
     if (controller.target.verify === undefined) return;
     try {
       let isWaiting = false;
-      for (const [service, conditions] of await controller.target.verify(signal)) {
+      const found = await controller.target.verify(signal);
+      this.#dropOldVerdicts(found);
+      for (const [service, conditions] of found) {
         const resolution = snapshot.services.get(service);
         if (resolution !== undefined) board.setConditions(service, resolution.generation, conditions);
         isWaiting ||= conditions.some(({ status }) => status === "Unknown");
@@ -291,6 +322,15 @@ export class ControllerLoop<S extends Snapshot, Body> {
       if (!signal.aborted)
         log.warn({ controller: controller.name, error: toError(error).message }, "verification failed");
     }
+  }
+
+  /** Of what is not there any more, a verification says nothing; what it said before must not stay. */
+  #dropOldVerdicts(found: ReadonlyMap<string, readonly Condition[]>): void {
+    for (const [service, types] of this.#verified)
+      if (!found.has(service)) this.#options.board.dropConditions(service, types);
+    this.#verified = new Map(
+      [...found].map(([service, conditions]) => [service, conditions.map(({ type }) => type)]),
+    );
   }
 }
 
@@ -302,5 +342,5 @@ function isFinal(error: Error): boolean {
 }
 
 function failed<Body>(error: Error): Report<Body> {
-  return { problems: [], outcomes: [], withheld: [], unchanged: 0, left: 0, error };
+  return { problems: [], outcomes: [], withheld: [], unchanged: 0, left: 0, waiting: new Set(), error };
 }

@@ -13,17 +13,32 @@ export interface Remembered {
  */
 export class Memory {
   readonly #objects = new Map<string, Remembered>();
+  readonly #keysOf = new Map<string, Set<string>>();
 
   get(key: string): Remembered | undefined {
     return this.#objects.get(key);
   }
 
   set(key: string, object: Remembered): void {
+    this.delete(key);
     this.#objects.set(key, object);
+    const keys = this.#keysOf.get(object.owner);
+    if (keys === undefined) this.#keysOf.set(object.owner, new Set([key]));
+    else keys.add(key);
   }
 
   delete(key: string): void {
+    const before = this.#objects.get(key);
+    if (before === undefined) return;
     this.#objects.delete(key);
+    const keys = this.#keysOf.get(before.owner);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#keysOf.delete(before.owner);
+  }
+
+  /** The objects of one owner, without a look at the others. */
+  ofOwner(owner: string): readonly (readonly [string, Remembered])[] {
+    return [...(this.#keysOf.get(owner) ?? [])].map((key) => [key, this.#objects.get(key)!] as const);
   }
 
   get size(): number {

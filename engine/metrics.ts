@@ -49,7 +49,7 @@ export function createMetrics(): Metrics {
       "controller",
       "reason",
     ]),
-    pending: gauge("pending_actions", "Actions of the running pass that are not done yet.", ["controller"]),
+    pending: gauge("pending_actions", "Actions that the last pass did not come to.", ["controller"]),
     lastSuccess: gauge("last_success_timestamp_seconds", "When a pass last ended without an error.", [
       "controller",
     ]),

@@ -17,9 +17,9 @@ export async function previewOnce<S extends Snapshot>(
   snapshot: S,
   signal: AbortSignal,
 ): Promise<readonly Passed<Preview<unknown>>[]> {
-  await restore(options, signal);
+  const absence = await restore(options, signal);
   return await each(options, async (registration) => {
-    const loop = startLoop(options, registration, signal);
+    const loop = startLoop({ ...options, absence }, registration, signal);
     loop.offer(snapshot);
     return await loop.preview(signal);
   });
@@ -36,12 +36,12 @@ export async function passOnce<S extends Snapshot>(
   signal: AbortSignal,
 ): Promise<readonly Passed<Report<unknown>>[]> {
   const { board, statusPrefix: prefix, store } = options;
-  await restore(options, signal);
+  const absence = await restore(options, signal);
   const waiting = options.registrations.flatMap((one) => ("waiting" in one ? [one.waiting] : []));
   tell(options, snapshot, waiting);
   const loops: ReturnType<typeof startLoop<S>>[] = [];
   const passed = await each(options, async (registration) => {
-    const loop = startLoop(options, registration, signal);
+    const loop = startLoop({ ...options, absence }, registration, signal);
     loops.push(loop);
     loop.offer(snapshot);
     await loop.pass(signal);
@@ -49,7 +49,7 @@ export async function passOnce<S extends Snapshot>(
     return loop.report;
   });
   signal.throwIfAborted();
-  tidy(board, snapshot, loops);
+  tidy({ board, absence }, snapshot, loops);
   await flushStatuses(board, { prefix, store }, signal);
   return passed;
 }

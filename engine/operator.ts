@@ -1,20 +1,20 @@
 import type { Consul } from "../clients/consul.ts";
 import { toError } from "../clients/errors.ts";
 import { Absence } from "./absence.ts";
-import { Board } from "./board.ts";
+import type { Board } from "./board.ts";
+import { backoffMs, systemClock } from "./clock.ts";
 import { accepted } from "./conditions.ts";
-import { NO_CONTROL, watchControl, type Control } from "./control.ts";
+import { watchControl, type Control } from "./control.ts";
 import type { Controller } from "./controller.ts";
-import { Latest } from "./latest.ts";
+import type { Feed } from "./feed.ts";
 import type { Log } from "./log.ts";
 import { ControllerLoop } from "./loop.ts";
 import type { Memory } from "./memory.ts";
 import type { Metrics } from "./metrics.ts";
 import type { DeleteLimit } from "./policies.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { follow, type Source } from "./source.ts";
 import { parseStatus, type Condition } from "./status.ts";
-import { flushStatuses, writeStatuses, type StatusStore } from "./status-writer.ts";
+import { writeStatuses, type StatusStore } from "./status-writer.ts";
 
 /** A controller ready to run, or the reason why it cannot. */
 export type Registration<S extends Snapshot> =
@@ -33,6 +33,8 @@ export type Registration<S extends Snapshot> =
       };
     };
 
+type Able<S extends Snapshot> = Extract<Registration<S>, { readonly controller: unknown }>;
+
 export interface OperatorSettings {
   readonly consul: Consul;
   readonly statePrefix: string;
@@ -41,72 +43,6 @@ export interface OperatorSettings {
   readonly limit: DeleteLimit;
   readonly log: Log;
   readonly metrics: Metrics;
-}
-
-/** The newest snapshot of one source, with what people told by command. Warm in spares as well. */
-export class Feed<State, S extends Snapshot> {
-  readonly #source: Source<State>;
-  readonly #snapshotOf: (state: State, paused: ReadonlySet<string>) => S;
-  readonly #listeners = new Set<(snapshot: S) => void>();
-  readonly #first = new Latest<S>();
-  #state: State | undefined;
-  #control: Control = NO_CONTROL;
-  #snapshot: S | undefined;
-
-  constructor(source: Source<State>, snapshotOf: (state: State, paused: ReadonlySet<string>) => S) {
-    this.#source = source;
-    this.#snapshotOf = snapshotOf;
-  }
-
-  get source(): Source<State> {
-    return this.#source;
-  }
-
-  get snapshot(): S | undefined {
-    return this.#snapshot;
-  }
-
-  get control(): Control {
-    return this.#control;
-  }
-
-  /** Follows the source until `signal` aborts. */
-  async run(control: AsyncIterable<Control>, signal: AbortSignal): Promise<void> {
-    const failures = new Latest<never>();
-    follow(control, failures, (told) => {
-      this.#control = told;
-      this.#offer();
-    });
-    for await (const state of this.#source.changes(signal)) {
-      this.#state = state;
-      this.#offer();
-    }
-  }
-
-  /** Calls `listener` with the newest snapshot, now if there is one and whenever there is another. */
-  subscribe(listener: (snapshot: S) => void, signal: AbortSignal): void {
-    this.#listeners.add(listener);
-    signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
-    if (this.#snapshot !== undefined) listener(this.#snapshot);
-  }
-
-  /** The first snapshot. Undefined if the signal aborts before there is one. */
-  async first(signal: AbortSignal): Promise<S | undefined> {
-    if (this.#snapshot !== undefined) return this.#snapshot;
-    for await (const snapshot of this.#first.values(signal)) return snapshot;
-    return undefined;
-  }
-
-  async confirm(signal: AbortSignal): Promise<S> {
-    return this.#snapshotOf(await this.#source.confirm(signal), this.#control.paused);
-  }
-
-  #offer(): void {
-    if (this.#state === undefined) return;
-    this.#snapshot = this.#snapshotOf(this.#state, this.#control.paused);
-    this.#first.set(this.#snapshot);
-    for (const listener of this.#listeners) listener(this.#snapshot);
-  }
 }
 
 /** Starts to follow what people tell by command. */
@@ -143,6 +79,8 @@ export interface PassOptions<S extends Snapshot> {
 }
 
 const TIDY_MS = 5_000;
+const RESTORE_BASE_MS = 500;
+const RESTORE_CAP_MS = 10_000;
 
 /**
  * Runs the controllers of one role until `stop` aborts: then what is under way is finished and the
@@ -153,71 +91,103 @@ export async function serve<State, S extends Snapshot>(
   stop: AbortSignal,
   abort: AbortSignal,
 ): Promise<void> {
-  const { settings, feed, board } = options;
+  const { feed, board } = options;
   const either = AbortSignal.any([stop, abort]);
-  await restore(options, either);
-  const loops = options.registrations.flatMap((registration) =>
-    "waiting" in registration ? [] : [startLoop(options, registration, either)],
-  );
-  const waiting = options.registrations.flatMap((registration) =>
-    "waiting" in registration ? [registration.waiting] : [],
-  );
+  const absence = await restorePatiently(options, either);
+  if (absence === undefined) return;
+  const able = options.registrations.filter((registration) => "controller" in registration);
+  const loops = able.map((registration) => startLoop({ ...options, absence }, registration, either));
+  const waiting = options.registrations.flatMap((one) => ("waiting" in one ? [one.waiting] : []));
 
+  let told: Snapshot["services"] = new Map();
   feed.subscribe((snapshot) => {
-    tell(options, snapshot, waiting);
+    tell(options, snapshot, waiting, told);
+    told = snapshot.services;
     for (const loop of loops) loop.offer(snapshot);
   }, either);
-  const tidying = setInterval(() => tidy(board, feed.snapshot, loops), TIDY_MS);
+  const tidying = setInterval(() => tidy({ board, absence }, feed.snapshot, loops), TIDY_MS);
   tidying.unref();
 
   const writing = new AbortController();
-  const writer = writeStatuses(
-    board,
-    { prefix: options.statusPrefix, store: options.store, log: settings.log },
-    AbortSignal.any([abort, writing.signal]),
-  );
+  const writer = storeStatuses(options, AbortSignal.any([abort, writing.signal]));
   try {
     await Promise.all(loops.map(async (loop) => await loop.run(stop, abort)));
     await untilAborted(either);
   } finally {
     clearInterval(tidying);
     writing.abort();
-    await writer;
-  }
-  if (!abort.aborted) {
-    await flushStatuses(
-      board,
-      { prefix: options.statusPrefix, store: options.store },
-      AbortSignal.any([abort, AbortSignal.timeout(5_000)]),
-    ).catch((error: unknown) => {
-      settings.log.warn({ error: toError(error).message }, "status not stored");
-    });
+    await Promise.all([writer, ...able.map(async (one) => await closeTarget(options, one))]);
   }
 }
 
-/** Takes over what an earlier process knew. */
+async function storeStatuses<S extends Snapshot>(
+  { settings: { log }, board, statusPrefix: prefix, store }: PassOptions<S>,
+  signal: AbortSignal,
+): Promise<void> {
+  await writeStatuses(board, { prefix, store, log }, signal);
+}
+
+async function closeTarget<S extends Snapshot>(
+  { settings: { log } }: PassOptions<S>,
+  { controller }: Able<S>,
+): Promise<void> {
+  await controller.target.close?.().catch((error: unknown) => {
+    log.warn({ controller: controller.name, error: toError(error).message }, "target not closed");
+  });
+}
+
+/** Consul may be away just now: that is no reason to end. Undefined if the signal aborts first. */
+async function restorePatiently<S extends Snapshot>(
+  options: PassOptions<S>,
+  signal: AbortSignal,
+): Promise<Absence | undefined> {
+  for (let failures = 1; !signal.aborted; failures++) {
+    try {
+      return await restore(options, signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (failures === 1) options.settings.log.warn({ error: toError(error).message }, "statuses not read");
+      await systemClock
+        .sleep(backoffMs(failures, RESTORE_BASE_MS, RESTORE_CAP_MS, Math.random()), signal)
+        .catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Takes over what an earlier process knew.
+ *
+ * @returns Since when wishes are gone, for all controllers.
+ */
 export async function restore<S extends Snapshot>(
   { settings, board, statusPrefix, registrations }: PassOptions<S>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Absence> {
+  const entries = await settings.consul.kvList(statusPrefix, {}, signal);
   for (const registration of registrations) {
     if ("controller" in registration && registration.memory !== undefined)
       board.addMemory(registration.controller.name, registration.memory);
   }
-  const entries = await settings.consul.kvList(statusPrefix, {}, signal);
-  board.restore(entries.flatMap((entry) => parseStatus(entry.text) ?? []));
+  const statuses = entries.flatMap(({ key, text }) => {
+    const status = parseStatus(text);
+    // A copy that a person made under another name says nothing of that service.
+    return status !== undefined && key === statusPrefix + status.service ? [status] : [];
+  });
+  board.restore(statuses);
+  return new Absence(board.absentSince());
 }
 
 export function startLoop<S extends Snapshot>(
-  { settings, feed, board, mayWrite }: PassOptions<S>,
-  registration: Extract<Registration<S>, { controller: unknown }>,
+  { settings, feed, board, absence, mayWrite }: PassOptions<S> & { readonly absence: Absence },
+  registration: Able<S>,
   signal: AbortSignal,
 ): ControllerLoop<S, unknown> {
   const loop = new ControllerLoop<S, unknown>({
     ...settings,
     controller: registration.controller,
     memory: registration.memory,
-    absence: new Absence(board.absentSince()),
+    absence,
     confirm: async (inner) => await feed.confirm(inner),
     mayWrite,
     board,
@@ -227,13 +197,20 @@ export function startLoop<S extends Snapshot>(
   return loop;
 }
 
-/** Says what follows from the wishes alone. */
+/**
+ * Says what follows from the wishes alone.
+ *
+ * @param told The services as they were told last: of the same resolution there is nothing new to say.
+ */
 export function tell<S extends Snapshot>(
   { board, tellsAccepted }: PassOptions<S>,
-  snapshot: S,
+  { services }: S,
   waiting: readonly { readonly condition: string; readonly reason: string; readonly message: string }[],
+  told: Snapshot["services"] = new Map(),
 ): void {
-  for (const resolution of snapshot.services.values()) {
+  for (const [service, resolution] of services) {
+    if (told.get(service) === resolution) continue;
+    board.know(service, resolution.generation);
     const conditions = waiting.map(({ condition, reason, message }): Condition => ({
       type: condition,
       status: "False",
@@ -241,19 +218,22 @@ export function tell<S extends Snapshot>(
       message,
     }));
     if (tellsAccepted) conditions.push(accepted(resolution));
-    if (conditions.length > 0) board.setConditions(resolution.service, resolution.generation, conditions);
+    board.setConditions(service, resolution.generation, conditions);
   }
 }
 
 /** Forgets services that have neither a wish nor an object any more, once every controller is sure of that. */
 export function tidy<S extends Snapshot>(
-  board: Board,
+  { board, absence }: { readonly board: Board; readonly absence: Absence },
   snapshot: S | undefined,
   loops: readonly ControllerLoop<S, unknown>[],
 ): void {
   if (snapshot === undefined || !loops.every((loop) => loop.isSettled)) return;
   for (const service of board.services()) {
-    if (!snapshot.services.has(service) && !loops.some((loop) => loop.owns(service))) board.forget(service);
+    if (snapshot.services.has(service) || board.isNeededElsewhere(service)) continue;
+    if (loops.some((loop) => loop.owns(service))) continue;
+    board.forget(service);
+    absence.forget(service);
   }
 }
 

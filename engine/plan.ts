@@ -145,8 +145,13 @@ export function fieldChanges(wanted: unknown, found: unknown, path = ""): readon
   if (!isRecord(wanted) || !isRecord(found)) return [{ path, wanted, found }];
   const names = [...new Set([...Object.keys(wanted), ...Object.keys(found)])].sort(compareText);
   return names.flatMap((name) =>
-    fieldChanges(wanted[name], found[name], path === "" ? name : `${path}.${name}`),
+    fieldChanges(own(wanted, name), own(found, name), path === "" ? name : `${path}.${name}`),
   );
+}
+
+/** Not what every object inherits, such as `constructor`. */
+function own(record: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

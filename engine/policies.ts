@@ -18,6 +18,14 @@ export interface DeleteLimit {
   readonly share: number;
 }
 
+/** A body that the other system has refused, and why. */
+export interface Refused<Body> {
+  readonly body: Body;
+  /** CamelCase: `Rejected`, `Conflict`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** Everything that the policies know besides the plan. */
 export interface PolicyGround<Body> {
   readonly controller: string;
@@ -32,7 +40,7 @@ export interface PolicyGround<Body> {
   /** True if an object whose wish said `retain` is one to keep. */
   readonly isRetained: (owner: string) => boolean;
   /** Bodies that were refused before: the same one isn't sent again. */
-  readonly refused: ReadonlyMap<string, { readonly body: Body; readonly message: string }>;
+  readonly refused: ReadonlyMap<string, Refused<Body>>;
   readonly memory?: Memory | undefined;
   /** How many objects we own there. */
   readonly owned: number;
@@ -92,7 +100,7 @@ export function skipRefused<Body>(plan: Plan<Body>, { refused }: PolicyGround<Bo
     if (action.type === "delete") return undefined;
     const before = refused.get(action.desired.key);
     return before !== undefined && isSame(before.body, action.desired.body)
-      ? { reason: "Rejected", message: before.message }
+      ? { reason: before.reason, message: before.message }
       : undefined;
   });
 }

@@ -14,12 +14,17 @@ export interface PublisherOptions {
   readonly metrics: Metrics;
 }
 
+/** So many passes in a row must fail before all services are told. */
+const LASTING = 3;
+
 /** Tells the world what one controller's passes did: conditions, events, metrics and log lines. Costs what has changed, not what there is. */
 export class Publisher {
   readonly #options: PublisherOptions;
-  #tellAll = true;
   /** Services that had something other than "as wished" to say last time. */
   #unsettled: ReadonlySet<string> = new Set();
+  #failures = 0;
+  /** Why passes fail, as all services were told. */
+  #toldAll: string | undefined;
   #reasons: ReadonlySet<string> = new Set();
   #loggedHash: string | undefined;
 
@@ -39,7 +44,6 @@ export class Publisher {
       type,
       result: error === undefined ? "success" : "error",
     });
-    metrics.pending.dec({ controller: controller.name });
     if (drifted && error === undefined) metrics.driftCorrected.inc({ controller: controller.name });
     const line = { controller: controller.name, owner, key, type, ...(drifted ? { reason: "Drift" } : {}) };
     if (error === undefined) log.info({ ...line, ref, durationMs }, "action applied");
@@ -62,7 +66,7 @@ export class Publisher {
       desired,
       report,
     )) {
-      board.setConditions(service, snapshot.services.get(service)?.generation ?? 0, [condition]);
+      board.setConditions(service, snapshot.services.get(service)?.generation, [condition]);
     }
     this.#measure(report);
     if (report.error !== undefined) {
@@ -71,20 +75,41 @@ export class Publisher {
     }
   }
 
-  /** Services of which there is something new to say: all of them if the pass as a whole failed or isn't done, or did so before. */
+  /** A term is over: what only a leader can say is taken back. */
+  retire(): void {
+    const { controller, metrics } = this.#options;
+    const labels = { controller: controller.name };
+    for (const reason of this.#reasons) metrics.withheld.remove({ ...labels, reason });
+    for (const gauge of [metrics.objects, metrics.pending, metrics.lastSuccess]) gauge.remove(labels);
+  }
+
+  /**
+   * Services of which there is something new to say. Of a failure all of them are told only when it lasts:
+   * for each a status is stored, and nothing of theirs is wrong yet.
+   */
   #concerned(snapshot: Snapshot, report: Report<unknown>, changed: ReadonlySet<string>): ReadonlySet<string> {
-    const isPartial = report.error !== undefined || report.left > 0;
-    const tellAll = isPartial || this.#tellAll;
-    this.#tellAll = isPartial;
     const unsettled = new Set([
       ...report.withheld.map(({ action }) => ownerOf(action)),
       ...report.problems.map(({ owner }) => owner),
       ...report.outcomes.map(({ owner }) => owner),
+      ...report.waiting,
     ]);
-    const concerned = new Set([...(tellAll ? snapshot.services.keys() : changed), ...unsettled]);
+    const concerned = new Set([
+      ...(this.#mustTellAll(report.error) ? snapshot.services.keys() : changed),
+      ...unsettled,
+    ]);
     for (const owner of this.#unsettled) if (snapshot.services.has(owner)) concerned.add(owner);
-    this.#unsettled = unsettled;
+    this.#unsettled = report.error !== undefined && this.#toldAll === undefined ? concerned : unsettled;
     return concerned;
+  }
+
+  #mustTellAll(error: Error | undefined): boolean {
+    this.#failures = error === undefined ? 0 : this.#failures + 1;
+    const reason = error === undefined || this.#failures < LASTING ? undefined : failureOf(error).reason;
+    if (error !== undefined && (reason === undefined || reason === this.#toldAll)) return false;
+    const isNews = reason !== this.#toldAll;
+    this.#toldAll = reason;
+    return isNews;
   }
 
   #measure(report: Report<unknown>): void {
@@ -94,6 +119,7 @@ export class Publisher {
     for (const [reason, count] of counts)
       metrics.withheld.set({ controller: controller.name, reason }, count);
     this.#reasons = new Set(counts.keys());
+    metrics.pending.set({ controller: controller.name }, report.left);
 
     const hash = hashToApprove(controller.name, report.withheld);
     if (hash !== undefined && hash !== this.#loggedHash) {

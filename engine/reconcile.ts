@@ -36,6 +36,8 @@ export interface Report<Body> {
   readonly unchanged: number;
   /** How many actions were not begun, since the run stopped before. */
   readonly left: number;
+  /** Owners of these actions. */
+  readonly waiting: ReadonlySet<string>;
   /** What stopped the run. */
   readonly error?: Error;
 }
@@ -52,8 +54,10 @@ export interface ReconcileInput<Body> {
   readonly confirm: () => Promise<Desired<Body>>;
   /** Throws if we may no longer write. Asked before a batch and again while it runs. */
   readonly mayWrite: () => Promise<void>;
-  /** True if there is newer work, so that this run should end early. */
+  /** True if there is newer work, so that this run should end early. It gets on all the same, or changes without end would keep it from ever deleting. */
   readonly isOvertaken: () => boolean;
+  /** True if nothing more may be begun. */
+  readonly isStopping: () => boolean;
   /** Owners whose wish just changed: they come first. */
   readonly urgent: ReadonlySet<string>;
   readonly onOutcome: (outcome: Outcome) => void;
@@ -69,31 +73,35 @@ export interface ReconcileInput<Body> {
 export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Report<Body>> {
   const { desired, target, cache, signal } = input;
   const outcomes: Outcome[] = [];
-  let withheld: readonly Withheld<Body>[] = [];
-  let unchanged = 0;
-  let left = 0;
+  let plan: Plan<Body> = { actions: [], withheld: [], unchanged: 0 };
+  let stopped: Error | undefined;
+  const left = new Set<Action<Body>>();
 
   try {
-    const plan = await planPass(input);
-    ({ withheld, unchanged } = plan);
-    left = plan.actions.length;
-
+    plan = await planPass(input);
+    for (const action of plan.actions) left.add(action);
     for (const batch of batchesOf(plan.actions, input.urgent)) {
-      const stopped = await applyBatch(batch, input, (outcome) => {
+      stopped = await applyBatch(batch, input, (action, outcome) => {
         outcomes.push(outcome);
-        left--;
+        left.delete(action);
         input.onOutcome(outcome);
       });
-      if (stopped !== undefined) throw stopped;
-      if (input.isOvertaken()) break;
+      // What is deleted may be what the rest of this batch replaces.
+      if (stopped !== undefined || batch.some((action) => left.has(action))) break;
     }
-    if (outcomes.some(({ error }) => error === undefined)) await target.settle?.(signal);
-
-    return { problems: desired.problems, outcomes, withheld, unchanged, left };
   } catch (error) {
-    cache.markStale();
-    return { problems: desired.problems, outcomes, withheld, unchanged, left, error: toError(error) };
+    stopped = toError(error);
   }
+  // What was written counts, even if the run stopped after it.
+  if (!signal.aborted && outcomes.some(({ error }) => error === undefined)) {
+    await target.settle?.(signal).catch((error: unknown) => (stopped ??= toError(error)));
+  }
+  if (stopped !== undefined) cache.markStale();
+
+  const { withheld, unchanged } = plan;
+  const waiting = new Set([...left].map(ownerOf));
+  const report = { problems: desired.problems, outcomes, withheld, unchanged, left: left.size, waiting };
+  return stopped === undefined ? report : { ...report, error: stopped };
 }
 
 /** What a pass needs to know before it writes. */
@@ -154,32 +162,54 @@ function batchesOf<Body>(
 /** How long a check of the right to write stays good within a batch. */
 const MAY_WRITE_MS = 2_000;
 
-/** @returns The error that stopped the batch, if one did. */
+/**
+ * Makes the changes of one batch, some at once. Ends early if it is overtaken, but not before each worker made one.
+ *
+ * @returns The error that stopped the batch, if one did.
+ */
 async function applyBatch<Body>(
   batch: readonly Action<Body>[],
   input: ReconcileInput<Body>,
-  done: (outcome: Outcome) => void,
+  done: (action: Action<Body>, outcome: Outcome) => void,
 ): Promise<Error | undefined> {
+  const workers = Math.min(input.target.concurrency ?? 1, batch.length);
+  const mayWrite = checkedNowAndThen(input.mayWrite);
   let next = 0;
   let stopped: Error | undefined;
-  let checkedAt = -Infinity;
+  const goesOn = (): boolean =>
+    next < batch.length &&
+    stopped === undefined &&
+    !input.isStopping() &&
+    (next < workers || !input.isOvertaken());
   const work = async (): Promise<void> => {
-    while (next < batch.length && stopped === undefined && !input.isOvertaken()) {
+    while (goesOn()) {
       const action = batch[next++]!;
-      if (performance.now() - checkedAt > MAY_WRITE_MS) {
-        checkedAt = performance.now();
-        await input.mayWrite();
-      }
+      await mayWrite();
+      if (stopped !== undefined) return;
       const outcome = await attempt(action, input);
-      done(outcome);
-      if (outcome.error instanceof ApiError && outcome.error.stopsRun) stopped = outcome.error;
-      if (input.signal.aborted) stopped = toError(input.signal.reason);
+      done(action, outcome);
+      if (outcome.error instanceof ApiError && outcome.error.stopsRun) stopped ??= outcome.error;
+      if (input.signal.aborted) stopped ??= toError(input.signal.reason);
     }
   };
-  const workers = Math.min(input.target.concurrency ?? 1, batch.length);
-  const results = await Promise.allSettled(Array.from({ length: workers }, work));
-  const failed = results.find((result) => result.status === "rejected");
-  return stopped ?? (failed === undefined ? undefined : toError(failed.reason));
+  const guarded = async (): Promise<void> => {
+    await work().catch((error: unknown) => (stopped ??= toError(error)));
+  };
+  await Promise.all(Array.from({ length: workers }, guarded));
+  return stopped;
+}
+
+/** Asks at the first call, and again when the answer is old. Everyone waits for the same answer. */
+function checkedNowAndThen(mayWrite: () => Promise<void>): () => Promise<void> {
+  let checkedAt = -Infinity;
+  let answer: Promise<void> | undefined;
+  return async () => {
+    if (answer === undefined || performance.now() - checkedAt > MAY_WRITE_MS) {
+      checkedAt = performance.now();
+      answer = mayWrite();
+    }
+    await answer;
+  };
 }
 
 async function attempt<Body>(

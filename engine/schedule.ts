@@ -71,9 +71,9 @@ export class Schedule {
   }
 
   /** The pass, or part of it, is worth trying again. */
-  failed(askedMs: number): void {
+  failed(askedMs: number, capMs = RETRY_CAP_MS): void {
     this.#failures++;
-    const pauseMs = backoffMs(this.#failures, RETRY_BASE_MS, RETRY_CAP_MS, this.#clock.random());
+    const pauseMs = backoffMs(this.#failures, RETRY_BASE_MS, capMs, this.#clock.random());
     this.#retryAt = this.#clock.monotonicMs() + Math.max(pauseMs, Math.min(askedMs, MOST_ASKED_MS));
     this.#isPending = true;
   }

@@ -30,11 +30,8 @@ export async function writeStatuses(
 ): Promise<void> {
   const clock = options.clock ?? systemClock;
   let failures = 0;
-  while (!signal.aborted) {
-    await clock
-      .sleep(failures === 0 ? INTERVAL_MS : backoffMs(failures, INTERVAL_MS, 30_000, clock.random()), signal)
-      .catch(() => undefined);
-    if (!board.hasNews) continue;
+  const flush = async (): Promise<void> => {
+    if (!board.hasNews) return;
     try {
       await flushStatuses(board, options, AbortSignal.timeout(10_000));
       failures = 0;
@@ -42,7 +39,13 @@ export async function writeStatuses(
       failures++;
       options.log.warn({ error: toError(error).message }, "status not stored");
     }
+  };
+  while (!signal.aborted) {
+    const pauseMs = failures === 0 ? INTERVAL_MS : backoffMs(failures, INTERVAL_MS, 30_000, clock.random());
+    await clock.sleep(pauseMs, signal).catch(() => undefined);
+    if (!signal.aborted) await flush();
   }
+  await flush();
 }
 
 /** Stores everything that a board has to say now. */
@@ -80,7 +83,7 @@ function* bounded(ops: readonly TxnOp[]): Generator<readonly TxnOp[]> {
   let batch: TxnOp[] = [];
   let bytes = 0;
   for (const op of ops) {
-    const size = op.verb === "set" ? (op.text.length * 4) / 3 : 100;
+    const size = op.verb === "set" ? (Buffer.byteLength(op.text) * 4) / 3 : 100;
     if (bytes + size > BATCH_BYTES && batch.length > 0) {
       yield batch;
       batch = [];

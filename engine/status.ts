@@ -53,6 +53,8 @@ export const serviceStatus = z.object({
   events: z.array(storedEvent),
   /** Since when the wish is gone while objects remain, ISO 8601. */
   absentSince: z.string().optional(),
+  /** True if no wish of it was ever seen: only objects were found, as after Consul lost its state. */
+  isStranger: z.boolean().optional(),
 });
 export type ServiceStatus = z.infer<typeof serviceStatus>;
 
