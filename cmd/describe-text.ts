@@ -1,5 +1,5 @@
 import type { Described } from "./describe-data.ts";
-import { sinceCell, stateCell, statusCell } from "./lists.ts";
+import { sinceCell, stateCell, statusCell } from "./lists/cells.ts";
 import { ago, formatTable, wrap, type Cell, type Column } from "./table.ts";
 import { printable, type Paint, type Style } from "./terminal.ts";
 import type { Finding } from "./why.ts";

@@ -127,8 +127,10 @@ export function orderInWords({ by, at, reason }: Order): string {
     .join(" ");
 }
 
-/** Every service that anything is known of, sorted. */
+/** Every service, and every monitor of no service, that anything is known of. Sorted. */
 export function knownServices({ catalog, documents, statuses }: ClusterFacts): readonly string[] {
-  const names = [...documents.keys()].filter((name) => !name.startsWith("_"));
+  const names = [...documents.keys()].filter(
+    (name) => !name.startsWith("_") || name.startsWith("_monitors/"),
+  );
   return [...new Set([...catalog.keys(), ...names, ...statuses.keys()])].sort();
 }

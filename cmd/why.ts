@@ -121,7 +121,8 @@ function whyNoInstance({
   otherServices,
   kvPrefix,
 }: WhyFacts): readonly Finding[] {
-  if (tags !== undefined || !hasDocument) return [];
+  // A reserved name is no service's.
+  if (tags !== undefined || !hasDocument || service.startsWith("_")) return [];
   const meant = didYouMean(service, otherServices);
   return [
     {

@@ -2,7 +2,7 @@ import type { Call } from "../call.ts";
 import { describeService } from "../describe-data.ts";
 import { formatDescribed } from "../describe-text.ts";
 import { openLook } from "../look.ts";
-import { leaderLine } from "../lists.ts";
+import { leaderLine } from "../lists/cells.ts";
 import { printData } from "../print.ts";
 
 /** `dd-observe describe`: everything about one service, and above all why something is missing. */

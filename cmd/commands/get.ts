@@ -3,7 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { didYouMean } from "../../crds/suggest.ts";
 import type { Call } from "../call.ts";
 import type { ClusterFacts } from "../facts.ts";
-import { leaderLine, LISTS, type Listing } from "../lists.ts";
+import { leaderLine } from "../lists/cells.ts";
+import { LISTS } from "../lists/index.ts";
+import type { Listing } from "../lists/listing.ts";
 import { openLook } from "../look.ts";
 import { printData, UsageError } from "../print.ts";
 import { formatTable } from "../table.ts";
@@ -31,19 +33,19 @@ export async function get(call: Call): Promise<number> {
     );
   }
   const opened = openLook(call);
-  const print = async (): Promise<string> => {
+  let last: string | undefined;
+  for (;;) {
     const { listing, facts } = await LISTS[kind as keyof typeof LISTS](opened, names);
-    return await render(listing, facts, flags.output ?? "table", terminal);
-  };
-  let last = await print();
-  terminal.out(last);
-  while (flags.watch === true) {
-    await sleep(LOOK_EVERY_MS);
-    const now = await print();
-    if (now !== last) terminal.out(`\n${now}`);
+    // Not the text: that a minute has gone by is no change.
+    const now = JSON.stringify([listing.data, facts?.leader]);
+    if (now !== last) {
+      const text = await render(listing, facts, flags.output ?? "table", terminal);
+      terminal.out(last === undefined ? text : `\n${text}`);
+    }
     last = now;
+    if (flags.watch !== true) return 0;
+    await sleep(LOOK_EVERY_MS);
   }
-  return 0;
 }
 
 async function render(

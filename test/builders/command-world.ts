@@ -101,11 +101,12 @@ export function fillUsually(world: CommandWorld): CommandWorld {
   return world;
 }
 
-/** Says that another process leads. */
-export function lead({ consul }: CommandWorld, holder = "node-9/1"): void {
-  const session = consul.state.createSession({ TTL: "60s" });
+/** Says that another process leads. Returns its session. */
+export function lead({ consul }: CommandWorld, holder = "node-9/1"): string {
+  const session = consul.state.createSession({ TTL: "60s", LockDelay: "0s" });
   const text = JSON.stringify({ holder, since: "2026-01-01T00:00:00.000Z", version: "" });
   consul.state.acquire("dd-observe/leader", Buffer.from(text).toString("base64"), session.ID);
+  return session.ID;
 }
 
 /** Words of a command line; those in double quotes may hold blanks. */

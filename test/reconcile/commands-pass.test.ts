@@ -116,6 +116,20 @@ describe("apply", () => {
     expect(await world.files()).toEqual(new Map());
   });
 
+  test("waits for the other controller to end where it is asked to", async () => {
+    const world = await startWorld();
+    world.register("ray", ["dd-observe"]);
+    const session = lead(world);
+
+    const running = world.run("apply --role controller --wait");
+    setTimeout(() => world.consul.state.destroySession(session), 300);
+    const { exit, err } = await running;
+
+    expect(exit).toBe(0);
+    expect(err).toContain("waiting for node-9/1");
+    expect(world.datadog.monitors.size).toBe(7);
+  });
+
   test("counts the grace period on from one run to the next", async () => {
     const world = await startWorld();
     world.register("ray", ["dd-observe"]);
@@ -173,7 +187,7 @@ describe("apply", () => {
     const { exit, out } = await world.run("apply --role controller");
 
     expect(exit).toBe(1);
-    expect(out).toMatch(/The value provided for parameter\s+'query' is invalid/);
+    expect(out).toMatch(/The value provided for\s+parameter\s+'query'\s+is\s+invalid/);
     expect(out).toContain("6 created, 1 failed");
   });
 });

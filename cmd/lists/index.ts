@@ -1,0 +1,15 @@
+import { listFiles } from "./files.ts";
+import type { List } from "./listing.ts";
+import { listMonitors } from "./monitors.ts";
+import { listNodes } from "./nodes.ts";
+import { listPacks } from "./packs.ts";
+import { listServices } from "./services.ts";
+
+/** Every kind that can be listed. One line each. */
+export const LISTS = {
+  services: listServices,
+  monitors: listMonitors,
+  files: listFiles,
+  packs: listPacks,
+  nodes: listNodes,
+} as const satisfies Readonly<Record<string, List>>;

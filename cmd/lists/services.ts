@@ -1,0 +1,90 @@
+import { isPausedByWish } from "../../crds/resolve.ts";
+import { knownServices, type ClusterFacts } from "../facts.ts";
+import { observedServices } from "../look.ts";
+import { noSuchService } from "../names.ts";
+import { filesOf, objectsOf, viewOf, type ServiceView } from "../service-view.ts";
+import { sinceCell, statusCell } from "./cells.ts";
+import type { Listed, Opened } from "./listing.ts";
+
+export async function listServices(opened: Opened, names: readonly string[]): Promise<Listed> {
+  const look = await opened.look();
+  const { facts, snapshot } = look;
+  const known = knownServices(facts);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw noSuchService(unknown, known);
+  const views =
+    names.length === 0
+      ? observedServices(look)
+      : names.map((name) => viewOf(name, snapshot.services.get(name), facts));
+  const rows = views.map((view) => serviceRow(view, facts));
+  return {
+    facts,
+    listing: {
+      columns: [
+        { head: "NAME" },
+        { head: "PACK" },
+        { head: "READY" },
+        { head: "REASON" },
+        { head: "MONITORS" },
+        { head: "FILES" },
+        { head: "SINCE" },
+        { head: "BY", isWide: true },
+        { head: "NODES", isWide: true },
+        { head: "MESSAGE", flexible: true },
+      ],
+      rows: rows.map((row) => [
+        row.name,
+        row.pack ?? "",
+        statusCell(row.ready),
+        row.reason,
+        String(row.monitors),
+        row.files,
+        sinceCell(row.since),
+        row.by,
+        row.nodes.join(","),
+        row.ready === "True" ? "" : row.message,
+      ]),
+      data: rows,
+      notes: names.length === 0 ? unobservedNote(facts, views.length) : [],
+    },
+  };
+}
+
+function serviceRow(view: ServiceView, facts: ClusterFacts) {
+  const { service, resolution, ready, stalled, since, statuses } = view;
+  const files = filesOf(view);
+  const isObserved = resolution !== undefined;
+  const isGone = !isObserved && statuses.length > 0;
+  return {
+    name: service,
+    pack: resolution?.state === "accepted" ? resolution.wish.pack.name : undefined,
+    ready: isObserved ? ready.status : ("False" as const),
+    reason: isObserved ? ready.reason : isGone ? "Gone" : "NotObserved",
+    message: isObserved
+      ? ready.message
+      : isGone
+        ? "its wish is gone; what is left goes after the grace period"
+        : "it has neither the tag nor a document",
+    stalled: stalled.status === "True",
+    monitors: objectsOf(view, "monitors").length,
+    files: `${files.filter(({ written }) => written?.status === "True").length}/${files.length}`,
+    since,
+    by: wishedBy(service, facts, isObserved),
+    nodes: files.map(({ node }) => node),
+    paused: facts.paused.has(service) || isPausedByWish(resolution),
+  };
+}
+
+function wishedBy(service: string, { documents }: ClusterFacts, isObserved: boolean): string {
+  const document = documents.get(service);
+  if (document !== undefined) return `document ${document.generation}`;
+  return isObserved ? "tags" : "";
+}
+
+function unobservedNote({ catalog }: ClusterFacts, observed: number): readonly string[] {
+  const others = [...catalog.keys()].filter((name) => name !== "consul").length;
+  if (observed > 0 || others === 0) return [];
+  return [
+    `Consul has ${others} ${others === 1 ? "service" : "services"}, none of them observed: give one the tag dd-observe.`,
+  ];
+}
