@@ -1,0 +1,102 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { parseArgs } from "node:util";
+
+import { consulBinary, NO_CONSUL } from "../servers/consul.ts";
+import { measureMonitors } from "./monitors.ts";
+import { measureChurn, measureNodeRole } from "./node-role.ts";
+import { renderRows, verdictOf, type Row } from "./row.ts";
+import { measureFirstFile, measureHelp } from "./start-up.ts";
+
+const PARTS = ["start", "latency", "cold", "memory", "churn", "datadog"] as const;
+
+const USAGE = `npm run bench -- [options]
+
+Measures this project beside the smallest script that could do the work. Needs Linux (/proc)
+and a Consul: CONSUL_BIN, or consul on the PATH. What cannot be measured is said.
+
+  --n 10,1000,5000,10000   numbers of services
+  --only ${PARTS.join(",")}
+  --changes 200            single changes that are timed, for each subject and N
+  --rounds 2               how often the subjects take turns
+  --monitors 1000,10000    numbers of monitors
+  --json FILE              writes the rows there as well
+`;
+
+const { values } = parseArgs({
+  options: {
+    n: { type: "string", default: "10,1000,5000,10000" },
+    only: { type: "string", default: PARTS.join(",") },
+    changes: { type: "string", default: "200" },
+    rounds: { type: "string", default: "2" },
+    monitors: { type: "string", default: "1000,10000" },
+    json: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  },
+});
+
+if (values.help === true) console.log(USAGE);
+else await main();
+
+async function main(): Promise<void> {
+  const only = new Set(values.only.split(","));
+  for (const part of only) {
+    if (!(PARTS as readonly string[]).includes(part))
+      throw new Error(`No part is named "${part}". There are: ${PARTS.join(", ")}`);
+  }
+  const machine = describeMachine();
+  console.error(machine);
+  const rows: Row[] = [];
+  const add = (some: readonly Row[]): void => void rows.push(...some);
+  const say = (text: string): void => console.error(text);
+
+  if (only.has("start")) add(await measureHelp());
+  if (process.platform !== "linux") say("skipped: all but the start of --help (needs /proc)");
+  else if (consulBinary() === undefined)
+    say(NO_CONSUL.replace("skipped", "skipped: all but the start of --help"));
+  else await measureWithConsul(only, add, say);
+
+  console.log(`${machine}\n\n${renderRows(rows)}`);
+  if (values.json !== undefined) {
+    const report = { machine, rows: rows.map((row) => ({ ...row, verdict: verdictOf(row) })) };
+    writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+  }
+}
+
+async function measureWithConsul(
+  only: ReadonlySet<string>,
+  add: (rows: readonly Row[]) => void,
+  say: (text: string) => void,
+): Promise<void> {
+  if (only.has("start")) add(await measureFirstFile());
+  if (["latency", "cold", "memory"].some((part) => only.has(part))) {
+    const [changes, rounds] = [Number(values.changes), Number(values.rounds)];
+    for (const services of numbers(values.n))
+      add(await measureNodeRole({ services, only, changes, rounds }, say));
+  }
+  if (only.has("churn")) add(await measureChurn({ services: 1_000, perSecond: 50, seconds: 20 }, say));
+  if (only.has("datadog"))
+    for (const services of numbers(values.monitors)) add(await measureMonitors(services));
+}
+
+function numbers(list: string): readonly number[] {
+  return list.split(",").map(Number);
+}
+
+function describeMachine(): string {
+  const cpus = os.cpus();
+  const date = new Date().toISOString().slice(0, 10);
+  const memory = Math.round(os.totalmem() / 2 ** 30);
+  const load = os.loadavg()[0]?.toFixed(1);
+  return `${date}, ${cpus.length} × ${cpus[0]?.model.trim()}, ${memory} GiB, ${os.type()} ${os.release()}, Node ${process.version}, load ${load}${limits()}`;
+}
+
+/** What a container may use, if it is less than the machine has. */
+function limits(): string {
+  try {
+    const max = readFileSync("/sys/fs/cgroup/cpu.max", "utf8").split(" ");
+    return max[0] === "max" ? "" : `, limited to ${Number(max[0]) / Number(max[1])} CPUs`;
+  } catch {
+    return "";
+  }
+}
