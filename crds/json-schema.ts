@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { globalMonitorLayer } from "./global-monitor.ts";
 import { monitorLayer, type PackMonitor } from "./monitor.ts";
 import { packConf, packManifest, packMonitors, type Pack, type PackOption } from "./pack.ts";
 import { policySchema } from "./policy.ts";
@@ -29,6 +30,7 @@ export function editorSchemas(packs: Packs): ReadonlyMap<string, JsonSchema> {
   return new Map([
     ["wish.json", titled("observability/<service>", withPacks(jsonSchemaOf(wishLayer), packs))],
     ["defaults.json", titled("observability/_defaults", withNames(jsonSchemaOf(defaultsLayer), packs))],
+    ["global-monitor.json", titled("observability/_monitors/<name>", jsonSchemaOf(globalMonitorLayer))],
     ["policy.json", titled("The operator's policy file", jsonSchemaOf(policySchema))],
     ["pack.json", titled("packs/<name>/pack.yaml", jsonSchemaOf(packManifest))],
     ["conf.json", titled("packs/<name>/conf.yaml", jsonSchemaOf(packConf))],

@@ -1,4 +1,5 @@
 import { limitsOf, typeInWords } from "../crds/explain.ts";
+import { globalMonitorLayer } from "../crds/global-monitor.ts";
 import { jsonSchemaOf, type JsonSchema } from "../crds/json-schema.ts";
 import { monitorLayer } from "../crds/monitor.ts";
 import { policySchema, STRICT_POLICY } from "../crds/policy.ts";
@@ -84,7 +85,29 @@ If anything is wrong, by a slip, a forbidden value, or a broken \`_defaults\`, t
 
 ## Reserved names
 
-Keys that begin with \`_\` are no services: \`observability/_defaults\` is what every service inherits, \`observability/.keep\` is put there by dd-observe itself.
+Keys that begin with \`_\` are no services: \`observability/_defaults\` is what every service inherits, \`observability/_monitors/<name>\` is a monitor of no service. \`observability/.keep\` is put there by dd-observe itself. \`observability/_nomad\` and \`observability/_dashboards/<name>\` are set aside for later versions. Any other name with \`_\` is a mistake, shown under that name by \`dd-observe get\` and \`dd-observe describe\`; it stops nothing else.
+
+## A monitor of no service
+
+\`observability/_monitors/<name>\` defines one monitor that belongs to no service:
+
+\`\`\`yaml
+# yaml-language-server: $schema=crds/schemas/global-monitor.json
+name: Disk is nearly full on {{host.name}}
+type: metric alert
+query: max(last_10m):max:system.disk.in_use{*} by {host,device} > \${critical}
+critical: 0.9
+message: Make room, or the node goes down.
+notify: ["@slack-infra"]
+\`\`\`
+
+Its name everywhere is \`_monitors/<name>\`: \`dd-observe describe _monitors/disk-full\`, \`dd-observe pause _monitors/disk-full\`. It inherits \`env\`, \`team\`, \`tags\`, \`notify\`, \`drift\`, \`deletion\` and \`paused\` from \`_defaults\`. It carries these as tags and \`cluster:<id>\`, but no \`service:\`; its title is \`name\` as given. It is held, corrected and deleted by the same rules as a service's.
+
+\`type\` and \`query\` are required.
+
+${fieldsTable(jsonSchemaOf(globalMonitorLayer), "")}
+
+In its texts \`\${scope}\` stands for the environment and the cluster (\`env:production,cluster:dc1\`), \`\${scopeTags}\` for the same in quotes, \`\${env}\`, \`\${critical}\` and \`\${warning}\` for what they are called.
 
 ## The policy
 
