@@ -1,3 +1,4 @@
+import { isReserved } from "../crds/names.ts";
 import type { Described } from "./describe-data.ts";
 import { sinceCell, stateCell, statusCell } from "./lists/cells.ts";
 import { ago, formatTable, wrap, type Cell, type Column } from "./table.ts";
@@ -52,11 +53,17 @@ function head(described: Described, leader: string, { paint, now }: Look): strin
     `${paint("bold", printable(service))}  ${paint(style, `${word}${reason}`)}${sinceText}`,
     row("observed by", observedBy ?? "nothing"),
     pack === undefined ? "" : row("pack", `${pack.name} (${pack.title})`),
-    row(
-      "runs on",
-      tags === undefined ? "no node: Consul's catalog has no such service" : nodes.join(", ") || "no node",
-    ),
-    row("tags", tags === undefined || tags.length === 0 ? "none" : tags.join(", ")),
+    isReserved(service)
+      ? ""
+      : row(
+          "runs on",
+          tags === undefined
+            ? "no node: Consul's catalog has no such service"
+            : nodes.join(", ") || "no node",
+        ),
+    isReserved(service)
+      ? ""
+      : row("tags", tags === undefined || tags.length === 0 ? "none" : tags.join(", ")),
     `  ${leader}`,
   ];
   return `${lines.filter((line) => line !== "").join("\n")}\n`;
@@ -124,10 +131,10 @@ function conditionsTable({ conditions }: Described, look: Look): string {
   return table(columns, rows, look);
 }
 
-function monitorsTable({ monitors, statesUnknown, service }: Described, look: Look): string {
+function monitorsTable({ monitors, statesUnknown }: Described, look: Look): string {
   const columns = [{ head: "NAME" }, { head: "STATE" }, { head: "ID" }, { head: "TITLE", flexible: true }];
   const rows = monitors.map(({ key, state, id, isWanted, name }) => [
-    key.slice(service.length + 1),
+    key.slice(key.lastIndexOf("/") + 1),
     stateCell(state, id, isWanted),
     id === undefined ? "" : String(id),
     name ?? "",

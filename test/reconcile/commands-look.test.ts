@@ -132,6 +132,20 @@ describe("one service in full", () => {
     await expect(out).toMatchFileSnapshot(golden(`describe-${service}`));
   });
 
+  test("tells of a monitor of no service without asking for instances of it", async () => {
+    const world = await startWorld();
+    const text = 'type: query alert\nquery: "avg(last_5m):avg:system.load.1{*} > 5"\ncritical: 5\n';
+    world.consul.put("observability/_monitors/load", text);
+    await world.run("apply");
+
+    const { exit, out } = await world.run("describe _monitors/load");
+
+    expect(exit).toBe(0);
+    expect(out).toContain("_monitors/load  ready");
+    expect(out).not.toContain("runs on");
+    expect((await world.run("get")).out).toMatch(/_monitors\/load .* True/);
+  });
+
   test("works without keys and before any operator has run", async () => {
     const world = await startUsualWorld();
 
