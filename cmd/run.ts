@@ -123,7 +123,10 @@ async function runController(process: Process): Promise<void> {
   process.checks.push(() => watchesMove(feed));
   const control = startControl(settings, stop);
   const feeding = feed.run(control.changes(), stop);
-  const watching = logSourceErrors(feed, "catalog and documents", log, stop);
+  const watching = Promise.all([
+    logSourceErrors(() => feed.source.health.error, "catalog and documents", log, stop),
+    logSourceErrors(() => control.state.error, "orders", log, stop),
+  ]);
 
   await campaign(
     {
@@ -221,7 +224,10 @@ async function runNode(process: Process, role: Role): Promise<void> {
   process.checks.push(() => watchesMove(feed));
   const control = startControl(settings, stop);
   const feeding = feed.run(control.changes(), stop);
-  const watching = logSourceErrors(feed, "node", log, stop);
+  const watching = Promise.all([
+    logSourceErrors(() => feed.source.health.error, "node", log, stop),
+    logSourceErrors(() => control.state.error, "orders", log, stop),
+  ]);
   const first = await feed.first(stop);
   if (first === undefined) return;
 
@@ -302,14 +308,14 @@ const LOOK_MS = 1_000;
 
 /** Says once why no news comes, and when it comes again. */
 async function logSourceErrors(
-  feed: Feed<ClusterState, Snapshot> | Feed<NodeState, NodeSnapshot>,
+  errorOf: () => ApiError | undefined,
   watch: string,
   log: Log,
   stop: AbortSignal,
 ): Promise<void> {
   let told: string | undefined;
   const look = (): void => {
-    const { error } = feed.source.health;
+    const error = errorOf();
     if (error?.message === told) return;
     if (error !== undefined)
       log.error({ watch, reason: error.failure, error: error.message, hint: error.hint }, "source failing");

@@ -1,7 +1,8 @@
 import type { Consul } from "../clients/consul.ts";
+import { ApiError } from "../clients/errors.ts";
 import { Latest } from "./latest.ts";
 import { follow } from "./source.ts";
-import { KV_RATE, watch, type WatchState } from "./watch.ts";
+import { KV_RATE, Unproven, watch, type WatchState } from "./watch.ts";
 
 /** What people told the operator by command: which services rest, and which plans are approved. */
 export interface Control {
@@ -15,30 +16,38 @@ export const CONTROL_KEYS = {
   prefix: (statePrefix: string): string => `${statePrefix}/control/`,
   paused: (statePrefix: string, service: string): string => `${statePrefix}/control/paused/${service}`,
   approved: (statePrefix: string, hash: string): string => `${statePrefix}/control/approved/${hash}`,
-  /** Keeps the prefix from being empty: an empty one wakes on every write to Consul's KV. */
+  /**
+   * Keeps the prefix from being empty: an empty one wakes on every write to Consul's KV, and
+   * looks like one that may not be read.
+   */
   keep: (statePrefix: string): string => `${statePrefix}/control/.keep`,
 } as const;
 
-/** Watches what people tell the operator. Nothing told, or nothing readable, means no pause and no approval. */
+/**
+ * Watches what people tell the operator. An answer without the key that is always there proves nothing:
+ * a token without rights sees an empty list, and what a person paused would be written.
+ */
 export function watchControl(
   consul: Consul,
   statePrefix: string,
   signal: AbortSignal,
 ): { readonly state: Readonly<WatchState>; changes(): AsyncIterable<Control> } {
   const prefix = CONTROL_KEYS.prefix(statePrefix);
+  const keep = CONTROL_KEYS.keep(statePrefix);
+  const right = `key_prefix "${prefix}" { policy = "list" }`;
+  const tried = `watch the commands below "${prefix}"`;
+  const decode = (names: readonly string[]): Control => {
+    if (names.includes(keep)) return readControl(prefix, names);
+    const hint = `Give the token of CONSUL_HTTP_TOKEN a policy with ${right}. If it has that: the controller role puts the key when it starts, and by hand it is: consul kv put ${keep}`;
+    throw new Unproven(new ApiError(tried, `"${keep}" is not among them`, { failure: "unauthorized", hint }));
+  };
   const keys = watch(
     {
       name: "control",
       read: consul.read,
-      request: {
-        path: `/kv/${prefix}`,
-        query: { keys: "" },
-        tried: `watch the commands below "${prefix}"`,
-        right: `key_prefix "${prefix}" { policy = "list" }`,
-      },
+      request: { path: `/kv/${prefix}`, query: { keys: "" }, tried, right },
       rate: KV_RATE,
-      decode: (answer) =>
-        readControl(prefix, answer.status === 404 ? [] : (answer.body() as readonly string[])),
+      decode: (answer) => decode(answer.status === 404 ? [] : (answer.body() as readonly string[])),
     },
     signal,
   );

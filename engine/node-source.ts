@@ -64,6 +64,15 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
   let nodeWatch: Watch<NodeView> | undefined;
   let documents: DocumentWatches | undefined;
   let given: NodeState | undefined;
+  let mayReadServices = false;
+
+  /** A token that may read nodes but no services sees a node without services. */
+  async function proveServices(signal: AbortSignal): Promise<void> {
+    await readOnce(consul, SERVICES_REQUEST, signal, (answer) =>
+      proof.services(new Set(Object.keys(answer.body() as object))),
+    );
+    mayReadServices = true;
+  }
 
   /** A node that the agent can't name yet is asked for again: a node may start before its Consul. */
   async function findName(signal: AbortSignal): Promise<string | undefined> {
@@ -151,7 +160,11 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
             read: consul.read,
             request: nodeRequest(found),
             rate: CATALOG_RATE,
-            decode: (answer) => decodeNode(answer.body(), found),
+            decode: async (answer) => {
+              const next = decodeNode(answer.body(), found);
+              if (next.instances.size === 0 && !mayReadServices) await proveServices(signal);
+              return next;
+            },
             clock,
           },
           signal,
@@ -172,10 +185,7 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
       const node = await readOnce(consul, nodeRequest(found), signal, (answer) =>
         decodeNode(answer.body(), found),
       );
-      // A token that may read nodes but no services sees a node without services.
-      await readOnce(consul, SERVICES_REQUEST, signal, (answer) =>
-        proof.services(new Set(Object.keys(answer.body() as object))),
-      );
+      await proveServices(signal);
       const names = documentNames(node);
       return { ...node, documents: pick(await readDocuments(names, signal), names) };
     },

@@ -1,0 +1,36 @@
+# What the controller role may do in Consul. One token for all controllers.
+# test/contracts/policies.test.ts runs the role with this file, and without each of its rules.
+#
+# It may not put the two keys that prove that documents and orders can be read, and so can't take an empty
+# Consul for a new one either. Put them once, by a token that may:
+#   consul kv put observability/.keep
+#   consul kv put dd-observe/control/.keep
+#
+# The prefixes are the defaults of DD_OBSERVE_KV_PREFIX and DD_OBSERVE_STATE_PREFIX.
+
+# The names and tags of all services. "read" on all of them, so that a service that may not be read
+# is never taken for one that is gone.
+service_prefix "" { policy = "read" }
+
+# The documents. "list" is "read", and the right to list where acl.enable_key_list_policy is set.
+key_prefix "observability/" { policy = "list" }
+
+# Who leads, and the session that holds the lock. Narrow the session to the machines that run a controller:
+# session "node-1" { policy = "write" }
+key "dd-observe/leader" { policy = "write" }
+session_prefix "" { policy = "write" }
+
+# What people order: pause, resume, approve. The controller reads it; only people write it.
+key_prefix "dd-observe/control/" { policy = "list" }
+
+# What the controller says of each service, and remembers of its monitors.
+key_prefix "dd-observe/status/services/" { policy = "write" }
+
+# The last text of each monitor before it was deleted or set right.
+key_prefix "dd-observe/backups/cluster/" { policy = "write" }
+
+# The Datadog organisation that was written to last.
+key "dd-observe/state/organisation" { policy = "write" }
+
+# The datacenter, for the marks on the monitors. Not needed with DD_OBSERVE_CLUSTER_ID.
+agent_prefix "" { policy = "read" }
