@@ -55,12 +55,14 @@ function serviceRow(view: ServiceView, facts: ClusterFacts) {
   const files = filesOf(view);
   const isObserved = resolution !== undefined;
   const isGone = !isObserved && statuses.length > 0;
+  // What keeps the rest of a service that is gone says more than that it is gone.
+  const isTold = isObserved || (isGone && ready.status !== "True");
   return {
     name: service,
     pack: resolution?.state === "accepted" ? resolution.wish.pack.name : undefined,
     ready: isObserved ? ready.status : ("False" as const),
-    reason: isObserved ? ready.reason : isGone ? "Gone" : "NotObserved",
-    message: isObserved
+    reason: isTold ? ready.reason : isGone ? "Gone" : "NotObserved",
+    message: isTold
       ? ready.message
       : isGone
         ? "its wish is gone; what is left goes after the grace period"

@@ -161,11 +161,15 @@ describe("apply", () => {
     const braked = await world.run("apply --role controller", careful);
     const hash = /dd-observe approve ([0-9a-f]+)/.exec(braked.out)![1]!;
 
+    const listed = await world.run("get");
+    const described = await world.run("describe ray");
     const approval = await world.run(`approve ${hash} --reason "it is gone"`);
     const again = await world.run(`approve ${hash}`);
     const after = await world.run("apply --role controller", careful);
 
     expect(braked).toMatchObject({ exit: 2 });
+    expect(listed.out).toContain("BrakeEngaged");
+    expect(described.out).toContain(`dd-observe approve ${hash}`);
     expect(approval).toMatchObject({ exit: 0 });
     expect(approval.out).toContain("this pass would delete 7 of 7 objects");
     expect(approval.out).toContain("services: ray");
