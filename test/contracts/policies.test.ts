@@ -81,6 +81,31 @@ describe.skipIf(consulBinary() === undefined)(
       expect(world.complaints()).toEqual([]);
     });
 
+    test("the scopes of datadog-scopes.md are enough", async () => {
+      const scopes = [...(await text("datadog-scopes.md")).matchAll(/^\| `(\w+_\w+)`/gm)].map(
+        ([, scope]) => scope!,
+      );
+      const world = await start(server, root, "controller", await policy("controller"), scopes);
+
+      await expect.poll(() => world.said(), { timeout: 20_000 }).toContain("action applied");
+      await world.editByHand();
+      await expect.poll(() => world.isRight(), { timeout: 20_000 }).toBe(true);
+
+      expect(scopes).toEqual(["monitors_read", "monitors_write"]);
+      expect(world.complaints()).toEqual([]);
+    });
+
+    test.for([
+      ["monitors_read", "pass failed"],
+      ["monitors_write", "action failed"],
+    ] as const)("without the scope %s the log says: %s", async ([scope, message]) => {
+      const scopes = ["monitors_read", "monitors_write"].filter((one) => one !== scope);
+      const world = await start(server, root, "controller", await policy("controller"), scopes);
+
+      await expect.poll(() => world.complaints(), { timeout: 20_000 }).toContain(message);
+      await expect.poll(() => world.reasonsOfStatus(), { timeout: 20_000 }).toContain("Unauthorized");
+    });
+
     describe.for<Role>(["controller", "node"])("each rule of the role %s is needed", (role) => {
       test.for(Object.entries(SEEN[role]))("without %s the log says: %s", async ([rule, message]) => {
         const whole = await policy(role);
@@ -107,7 +132,11 @@ describe.skipIf(consulBinary() === undefined)(
 );
 
 async function policy(role: Role): Promise<string> {
-  return await readFile(new URL(`../../deploy/policies/consul-${role}.hcl`, import.meta.url), "utf8");
+  return await text(`consul-${role}.hcl`);
+}
+
+async function text(name: string): Promise<string> {
+  return await readFile(new URL(`../../deploy/policies/${name}`, import.meta.url), "utf8");
 }
 
 interface World {
@@ -124,14 +153,20 @@ interface World {
 }
 
 /** Runs one role with a token of these rules, against a Consul whose keys are gone. */
-async function start(server: ConsulServer, root: Consul, role: Role, rules: string): Promise<World> {
+async function start(
+  server: ConsulServer,
+  root: Consul,
+  role: Role,
+  rules: string,
+  permissions?: readonly string[],
+): Promise<World> {
   await root.kvDelete("observability/", { recurse: true });
   await root.kvDelete("dd-observe/", { recurse: true });
   // As deploy/policies says; the roles may not put them.
   await root.kvPut("observability/.keep", "");
   await root.kvPut("dd-observe/control/.keep", "");
   const token = await server.createToken(rules);
-  const datadog = await startFakeDatadog();
+  const datadog = await startFakeDatadog(permissions === undefined ? {} : { permissions });
   const confd = await mkdtemp(join(tmpdir(), "dd-observe-confd-"));
   const lines: { level: string; message: string }[] = [];
   const log = pino(
@@ -186,7 +221,7 @@ async function start(server: ConsulServer, root: Consul, role: Role, rules: stri
     },
     backups: async () => (await root.kvKeys("dd-observe/backups/")).length,
     statuses: async () => (await root.kvKeys(statusPrefix)).length,
-    reasonsOfStatus: async () => (await root.kvList(statusPrefix)).map(({ text }) => text).join(""),
+    reasonsOfStatus: async () => (await root.kvList(statusPrefix)).map((entry) => entry.text).join(""),
   };
 }
 
