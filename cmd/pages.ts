@@ -105,7 +105,10 @@ function summaries(statuses: readonly ServiceStatus[]): readonly Summary[] {
 }
 
 function summaryOf(service: string, statuses: readonly ServiceStatus[]): Summary {
-  const conditions = statuses.flatMap((status) => status.conditions);
+  // What is wrong with the wish comes first: the rest often follows from it.
+  const conditions = statuses
+    .flatMap((status) => status.conditions)
+    .sort((a, b) => Number(b.type === "Accepted") - Number(a.type === "Accepted"));
   const [ready, stalled] = summarize(conditions);
   const absentSince = statuses.find((status) => status.absentSince !== undefined)?.absentSince;
   const objects = statuses.reduce((sum, status) => sum + status.objects.length, 0);

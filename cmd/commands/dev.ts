@@ -91,7 +91,7 @@ async function hold(
   );
   if (once) return 0;
   out(
-    `\n${paint("bold", "Now change something.")} In another terminal, in ${process.cwd()}:\n\n${invite(world, config, samples, terminal)}\n`,
+    `\n${paint("bold", "Now change something.")} In another terminal, in ${process.cwd()}:\n\n${invite(world, folder, config, samples, terminal)}\n`,
   );
   out(`${paint("dim", "Ctrl-C ends everything. What happens from here on:")}\n\n`);
   await watchUntil(stop.signal, operator, narrator, () => false);
@@ -128,7 +128,13 @@ function head({ parts }: World, url: string, { paint }: Terminal): string {
   return `${paint("bold", "dd-observe dev")}: everything on this machine, nothing written outside .dev/\n\n${lines.join("")}\n`;
 }
 
-function invite(world: World, config: Config, samples: Samples, { paint }: Terminal): string {
+function invite(
+  world: World,
+  folder: SessionFolder,
+  config: Config,
+  samples: Samples,
+  { paint }: Terminal,
+): string {
   const monitor = [...(world.datadog?.monitors.values() ?? [])].find(({ name }) => name.startsWith("[ray]"));
   return invitation({
     world,
@@ -136,9 +142,17 @@ function invite(world: World, config: Config, samples: Samples, { paint }: Termi
     kvPrefix: config.kvPrefix,
     tagName: config.tagName,
     monitorId: monitor === undefined ? undefined : String(monitor.id),
-    command: `${nodeCommand()} ${path.relative(process.cwd(), path.join(import.meta.dirname, "..", "dd-observe.ts"))}`,
+    command: `${nodeCommand()} ${here(path.join(import.meta.dirname, "..", "dd-observe.ts"))}`,
+    confd: here(folder.confd),
+    envFile: here(folder.envFile),
     paint,
   });
+}
+
+/** A path as it can be typed in the folder that the session was started in. */
+function here(file: string): string {
+  const relative = path.relative(process.cwd(), file);
+  return relative.startsWith("..") ? file : relative;
 }
 
 /** Node as a person can type it: this project's own if that runs us, since the machine's may be too old. */

@@ -11,18 +11,27 @@ interface Ground {
   readonly monitorId: string | undefined;
   /** How to start a command of this checkout: `node cmd/dd-observe.ts`. */
   readonly command: string;
+  readonly confd: string;
+  readonly envFile: string;
   readonly paint: Paint;
 }
 
+const OTHER_THRESHOLD = JSON.stringify({
+  team: "ml-platform",
+  env: "production",
+  monitors: {
+    "object-store-pressure": { critical: 0.7, warning: 0.6, notify: ["@slack-ml"] },
+    "node-cpu": false,
+  },
+});
+
 /** Lines to paste into another terminal. Each works as it stands. */
 export function invitation(ground: Ground): string {
-  const { paint, samples } = ground;
+  const { paint, envFile } = ground;
   return triesOf(ground)
     .map(([what, line]) => `  ${paint("dim", `# ${what}`)}\n  ${line}\n`)
     .join("\n")
-    .concat(
-      `\n  ${paint("dim", `Live on this machine besides: ${samples.services.join(", ")}. consul and others find the session with:`)} . .dev/env\n`,
-    );
+    .concat(`\n  ${paint("dim", "# the same servers for consul, curl and scripts")}\n  . ${envFile}\n`);
 }
 
 function triesOf({
@@ -32,6 +41,7 @@ function triesOf({
   tagName,
   monitorId,
   command,
+  confd,
 }: Ground): readonly (readonly [string, string])[] {
   const consul = world.shared["CONSUL_HTTP_ADDR"]!;
   const documentUrl = (name: string): string => `${consul}/v1/kv/${kvPrefix}/${name}`;
@@ -53,10 +63,10 @@ function triesOf({
       `curl -sX PUT --data '${service}' ${consul}/v1/agent/service/register`,
     ],
     [
-      "another threshold, as `consul kv put` does it",
-      `curl -sX PUT --data 'monitors: {object-store-pressure: {critical: 0.7, warning: 0.6}}' ${documentUrl("ray")}`,
+      "another threshold, as consul kv put does it",
+      `curl -sX PUT --data '${OTHER_THRESHOLD}' ${documentUrl("ray")}`,
     ],
-    ["spoil a file by hand, and see it set right", "echo 'oops' >> .dev/conf.d/ray.d/dd-observe-ray.yaml"],
+    ["spoil a file by hand, and see it set right", `echo oops >> ${confd}/ray.d/dd-observe-ray.yaml`],
     ...(monitorId === undefined ? [] : monitorTries(world, monitorId)),
     ["what would change now", `${command} plan`],
   ];
