@@ -12,6 +12,11 @@ export function isReserved(name: string): boolean {
   return name.startsWith("_");
 }
 
+/** How a sentence calls what a name stands for. */
+export function subjectOf(name: string): "the document" | "the service" {
+  return isReserved(name) ? "the document" : "the service";
+}
+
 export const slug = z.string().regex(SLUG, {
   error:
     "must be a name of letters, digits, dots, dashes and underscores, at most 100, that begins with a letter or digit",

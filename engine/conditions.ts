@@ -1,4 +1,5 @@
 import { ApiError } from "../clients/errors.ts";
+import { subjectOf } from "../crds/names.ts";
 import type { Resolution } from "../crds/resolve.ts";
 import { ownerOf, type Desired, type Withheld } from "./plan.ts";
 import type { Outcome, Report } from "./reconcile.ts";
@@ -71,14 +72,18 @@ export function synced(
       say(kept.reason === "Retained" ? "True" : "False", kept.reason, kept.message);
     else if (heldBecause !== undefined)
       say("False", "Held", `nothing is changed while the wish cannot be read: ${heldBecause}`);
-    else if (desired.paused.has(service))
-      say("False", "Paused", `the service is paused; dd-observe resume ${service}`);
+    else if (desired.paused.has(service)) say("False", "Paused", pausedMessage(service));
     else if (report.waiting.has(service))
-      say("Unknown", "Progressing", `${noun}s of this service are still to be written`);
+      say("Unknown", "Progressing", `its ${noun}s are still to be written`);
     else if (count === 0) say("True", "NothingWanted", `the wish asks for no ${noun}s`);
     else say("True", "Synced", `${count} ${noun}${count === 1 ? "" : "s"} as wished`);
   }
   return conditions;
+}
+
+/** What is said where a pause keeps something back. */
+export function pausedMessage(owner: string): string {
+  return `${subjectOf(owner)} is paused; dd-observe resume ${owner}`;
 }
 
 /** What is held or paused is said of the service as a whole. */

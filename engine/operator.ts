@@ -203,7 +203,7 @@ export function startLoop<S extends Snapshot>(
  * @param told The services as they were told last: of the same resolution there is nothing new to say.
  */
 export function tell<S extends Snapshot>(
-  { board, tellsAccepted }: PassOptions<S>,
+  { board, tellsAccepted, settings: { log } }: PassOptions<S>,
   { services }: S,
   waiting: readonly { readonly condition: string; readonly reason: string; readonly message: string }[],
   told: Snapshot["services"] = new Map(),
@@ -217,7 +217,15 @@ export function tell<S extends Snapshot>(
       reason,
       message,
     }));
-    if (tellsAccepted) conditions.push(accepted(resolution));
+    if (tellsAccepted) {
+      const condition = accepted(resolution);
+      conditions.push(condition);
+      if (resolution.state === "held")
+        log.warn(
+          { owner: service, reason: resolution.problems[0]?.reason, error: condition.message },
+          "wish not accepted",
+        );
+    }
     board.setConditions(service, resolution.generation, conditions);
   }
 }

@@ -1,3 +1,5 @@
+import { subjectOf } from "../crds/names.ts";
+import { pausedMessage } from "./conditions.ts";
 import { hashOf } from "./hash.ts";
 import type { Memory } from "./memory.ts";
 import {
@@ -74,7 +76,7 @@ export function applyPolicies<Body>(plan: Plan<Body>, ground: PolicyGround<Body>
 export function respectPause<Body>(plan: Plan<Body>, { desired }: PolicyGround<Body>): Plan<Body> {
   return withhold(plan, (action) =>
     desired.paused.has(ownerOf(action))
-      ? { reason: "Paused", message: `the service is paused; dd-observe resume ${ownerOf(action)}` }
+      ? { reason: "Paused", message: pausedMessage(ownerOf(action)) }
       : undefined,
   );
 }
@@ -125,7 +127,7 @@ export function waitOutGrace<Body>(
     const seconds = Math.ceil((since + graceMs - now) / 1000);
     return {
       reason: "InGrace",
-      message: `the service is gone; its objects are deleted in ${seconds} s unless it comes back`,
+      message: `${subjectOf(ownerOf(action))} is gone; its objects are deleted in ${seconds} s unless it comes back`,
     };
   });
 }
