@@ -121,9 +121,9 @@ describe("apply", () => {
     world.register("ray", ["dd-observe"]);
     const session = lead(world);
 
-    const running = world.run("apply --role controller --wait");
+    const applying = world.run("apply --role controller --wait");
     setTimeout(() => world.consul.state.destroySession(session), 300);
-    const { exit, err } = await running;
+    const { exit, err } = await applying;
 
     expect(exit).toBe(0);
     expect(err).toContain("waiting for node-9/1");
