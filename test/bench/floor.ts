@@ -43,7 +43,9 @@ for (;;) {
 function write(entries: readonly Entry[]): void {
   const next = new Map(entries.map(({ Key, ModifyIndex }) => [Key, ModifyIndex]));
   for (const { Key, Value, ModifyIndex } of entries) {
-    if (Value === null || Value === "" || seen.get(Key) === ModifyIndex) continue;
+    if (Value === null || seen.get(Key) === ModifyIndex) continue;
+    // The operator's sentinel.
+    if (Key === `${PREFIX}/.keep`) continue;
     const fd = openSync(`${fileOf(Key)}.tmp`, "w");
     writeSync(fd, render(Buffer.from(Value, "base64").toString()));
     fsyncSync(fd);
