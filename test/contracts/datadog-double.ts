@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 
+import type { RateLimit } from "../fakes/datadog-api.ts";
 import { startFakeDatadog, type Fault } from "../fakes/datadog.ts";
 
 /** What the contract needs of a stand-in for Datadog, whoever wrote it. */
@@ -10,6 +11,8 @@ export interface DatadogDouble {
   monitors(): readonly Readonly<Record<string, unknown>>[];
   /** A person edits a monitor. */
   edit(id: number, patch: object): void;
+  /** A person deletes a monitor. */
+  remove(id: number): void;
   fault(fault: Fault): void;
   /** A metric arrives: one value at one time, in seconds. */
   addPoint(metric: string, atSeconds: number, tags: readonly string[]): void;
@@ -22,6 +25,8 @@ export interface DatadogDouble {
 
 export interface DoubleOptions {
   readonly permissions?: readonly string[];
+  /** Takes the place of the recorded limits; for the own fake alone. */
+  readonly limit?: RateLimit;
 }
 
 export async function ownFake(options: DoubleOptions = {}): Promise<DatadogDouble> {
@@ -32,6 +37,7 @@ export async function ownFake(options: DoubleOptions = {}): Promise<DatadogDoubl
     appKey: fake.appKey,
     monitors: () => [...fake.monitors.values()],
     edit: (id, patch) => fake.edit(id, { ...patch }),
+    remove: (id) => fake.remove(id),
     fault: (fault) => fake.fault(fault),
     addPoint: (metric, at, tags) => fake.metrics.set(metric, [{ at, value: 1, tags }]),
     setReadLag: (ms) => fake.setReadLag(ms),
@@ -77,6 +83,7 @@ export async function strictDouble({ permissions }: DoubleOptions = {}): Promise
     appKey: "strict-app-key",
     monitors: () => [...double.state.monitors.values()],
     edit: (id, patch) => double.edit({ kind: "monitor", id, patch }),
+    remove: (id) => double.edit({ kind: "monitor", id, delete: true }),
     fault: ({ method, path, kind, times, ...rest }) =>
       double.addFault({
         ...rest,
