@@ -1,4 +1,5 @@
-import type { Wish } from "../crds/resolve.ts";
+import type { Resolution, Wish } from "../crds/resolve.ts";
+import { ownerOfKey } from "../controllers/monitors/mark.ts";
 import { effectiveOptions } from "../controllers/options.ts";
 import { serviceVariables } from "../controllers/scope.ts";
 import type { StoredEvent } from "../engine/status.ts";
@@ -6,7 +7,13 @@ import { knownServices } from "./facts.ts";
 import type { Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";
 import { noSuchService } from "./names.ts";
-import { effectiveFields, statedBy, type EffectiveField, type OriginGround } from "./origins.ts";
+import {
+  effectiveFields,
+  globalMonitorFields,
+  statedBy,
+  type EffectiveField,
+  type OriginGround,
+} from "./origins.ts";
 import { conditionsOf, filesOf, viewOf, type ServiceView, type WrittenCondition } from "./service-view.ts";
 import { why, type Finding } from "./why.ts";
 
@@ -58,10 +65,11 @@ export async function describeService(look: Look, service: string): Promise<Desc
   const instances = tags === undefined ? [] : await consul.catalogService(service);
   const nodes = [...new Set(instances.map(({ node }) => node))].sort();
   const { monitors, held, notAsked } = await viewMonitors(look, (owner) => owner === service);
-  const fields = wish === undefined ? [] : effectiveFields(wish, ground);
+  const fields = fieldsOf(resolution, ground);
+  // What is held whole is told of as such, not as a monitor that can't be made.
   const broken = [...held]
-    .filter(([key]) => key.startsWith(`${service}/`))
-    .map(([key, because]) => ({ name: key.slice(service.length + 1), because }));
+    .filter(([key]) => resolution?.state !== "held" && ownerOfKey(key) === service && key.includes("/"))
+    .map(([key, because]) => ({ name: key.slice(key.lastIndexOf("/") + 1), because }));
   const conditions = conditionsOf(view.statuses);
   const files = filesOf(view);
   const check = wish?.pack.check;
@@ -114,6 +122,13 @@ export async function describeService(look: Look, service: string): Promise<Desc
       .flatMap(({ writer, events }) => events.map((event) => ({ ...event, writer })))
       .sort((a, b) => (a.lastSeen < b.lastSeen ? 1 : -1)),
   };
+}
+
+function fieldsOf(resolution: Resolution | undefined, ground: OriginGround): readonly EffectiveField[] {
+  if (resolution === undefined || resolution.state === "held") return [];
+  return resolution.state === "global"
+    ? globalMonitorFields(resolution.wish, ground)
+    : effectiveFields(resolution.wish, ground);
 }
 
 function packOf({ pack: { name, title, setup } }: Wish): Described["pack"] {

@@ -127,10 +127,8 @@ export function orderInWords({ by, at, reason }: Order): string {
     .join(" ");
 }
 
-/** Every service, and every monitor of no service, that anything is known of. Sorted. */
+/** Every service, and every reserved document that is no part of others, that anything is known of. Sorted. */
 export function knownServices({ catalog, documents, statuses }: ClusterFacts): readonly string[] {
-  const names = [...documents.keys()].filter(
-    (name) => !name.startsWith("_") || name.startsWith("_monitors/"),
-  );
+  const names = [...documents.keys()].filter((name) => name !== "_defaults");
   return [...new Set([...catalog.keys(), ...names, ...statuses.keys()])].sort();
 }

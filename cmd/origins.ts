@@ -1,3 +1,4 @@
+import { globalMonitorLayer, type GlobalMonitor } from "../crds/global-monitor.ts";
 import type { Resolution, Wish } from "../crds/resolve.ts";
 import { readDefaults, type DocumentText } from "../crds/resolve.ts";
 import { readDocument } from "../crds/document.ts";
@@ -60,6 +61,31 @@ export function effectiveFields(wish: Wish, ground: OriginGround): readonly Effe
       fields.push({ path: `${area}.${name}`, value, from: origin([area, name]) ?? "default" });
   }
   return fields;
+}
+
+/** The same for a monitor of no service. */
+export function globalMonitorFields(
+  wish: GlobalMonitor,
+  { document, defaults }: OriginGround,
+): readonly EffectiveField[] {
+  const own = document === undefined ? undefined : readDocument(wish.key, document.text, globalMonitorLayer);
+  const inherited = readDefaults(defaults);
+  const layers = [
+    { name: "document", layer: own?.ok === true ? own.value : {} },
+    { name: "_defaults", layer: inherited.ok ? inherited.value : {} },
+  ];
+  const common = (["env", "team", "tags", "notify", "drift", "deletion", "paused"] as const).flatMap(
+    (path) => {
+      const stating = layers.filter(({ layer }) => isStated(layer, [path])).map(({ name }) => name);
+      // Only tags are joined.
+      const from = path === "tags" ? stating.join(", ") : (stating[0] ?? "");
+      const value = wish[path];
+      if (value === undefined || (from === "" && isEmpty(value))) return [];
+      return [{ path, value, from: from === "" ? "default" : from }];
+    },
+  );
+  const stated = Object.entries(wish.monitor).map(([path, value]) => ({ path, value, from: "document" }));
+  return [...stated, ...common];
 }
 
 /** Why the wish has its pack, where none was named. */

@@ -1,3 +1,4 @@
+import { isReserved } from "../crds/names.ts";
 import type { Problem } from "../crds/problem.ts";
 import type { Resolution } from "../crds/resolve.ts";
 import { didYouMean, nearest } from "../crds/suggest.ts";
@@ -122,7 +123,7 @@ function whyNoInstance({
   kvPrefix,
 }: WhyFacts): readonly Finding[] {
   // A reserved name is no service's.
-  if (tags !== undefined || !hasDocument || service.startsWith("_")) return [];
+  if (tags !== undefined || !hasDocument || isReserved(service)) return [];
   const meant = didYouMean(service, otherServices);
   return [
     {
@@ -243,7 +244,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   Unauthorized: "Check the keys and their scopes where the controller runs, then restart it.",
   Rejected: "The same is not sent again: change the document.",
   DriftReported: "Set drift: correct to have it put right, or put the wish in line with it.",
-  InGrace: "Register the service again to keep its objects.",
+  InGrace: "Bring the wish back to keep its objects.",
   RolledBack: "The Agent refused the file; the last good one stands. Change the document.",
   Unavailable: "It is tried again by itself.",
   RateLimited: "It is tried again by itself.",
@@ -273,7 +274,7 @@ function whyGone({
     {
       weight: "waiting",
       message: `its wish is gone since ${absentSince}: ${when}`,
-      action: `To keep them: register it with the tag ${tagName}, or put ${kvPrefix}/${service} back.`,
+      action: `To keep them: ${isReserved(service) ? "" : `register it with the tag ${tagName}, or `}put ${kvPrefix}/${service} back.`,
     },
   ];
 }
@@ -292,14 +293,15 @@ function whyNoFile({ resolution, nodes, reportedNodes }: WhyFacts): readonly Fin
 }
 
 function whyNoMonitor({ leftOut, broken, service }: WhyFacts): readonly Finding[] {
+  const keyOf = (name: string): string => (isReserved(service) ? service : `${service}/${name}`);
   return [
     ...broken.map(({ name, because }): Finding => ({
       weight: "wrong",
-      message: `no monitor ${service}/${name}: ${because}`,
+      message: `no monitor ${keyOf(name)}: ${because}`,
     })),
     ...leftOut.map(({ name, because }): Finding => ({
       weight: "note",
-      message: `no monitor ${service}/${name}: ${because}`,
+      message: `no monitor ${keyOf(name)}: ${because}`,
     })),
   ];
 }

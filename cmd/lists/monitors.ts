@@ -1,3 +1,4 @@
+import { ownerOfKey } from "../../controllers/monitors/mark.ts";
 import { knownServices } from "../facts.ts";
 import { viewMonitors } from "../monitors-view.ts";
 import { noSuchService } from "../names.ts";
@@ -7,7 +8,7 @@ import type { Listed, Opened } from "./listing.ts";
 export async function listMonitors(opened: Opened, names: readonly string[]): Promise<Listed> {
   const look = await opened.look();
   const known = knownServices(look.facts);
-  const services = names.map((name) => name.split("/", 1)[0]!);
+  const services = names.map(ownerOfKey);
   const unknown = services.find((name) => !known.includes(name));
   if (unknown !== undefined) throw noSuchService(unknown, known);
   const { monitors, held, notAsked } = await viewMonitors(look);
