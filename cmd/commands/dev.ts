@@ -13,10 +13,13 @@ import { Narrator } from "../dev/narrator.ts";
 import { putSamples, type Samples } from "../dev/samples.ts";
 import { openSessionFolder, writeSession, type SessionFolder } from "../dev/session.ts";
 import { openWorld, type World } from "../dev/world.ts";
+import { printError } from "../print.ts";
 import { startOperator, type RunHandle } from "../run.ts";
 import type { Env } from "../settings.ts";
 import type { Terminal } from "../terminal.ts";
 
+/** The last is what a terminal sends when it is closed. */
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 const LOOK_EVERY_MS = 200;
 /** How long the first sync may take with `--once`. */
 const ONCE_MS = 30_000;
@@ -31,8 +34,7 @@ export async function dev({ flags, terminal, env: given }: Call): Promise<number
     if (stop.signal.aborted) process.exit(1);
     stop.abort(new Error("the session was asked to stop"));
   };
-  process.on("SIGTERM", stopNow);
-  process.on("SIGINT", stopNow);
+  for (const signal of SIGNALS) process.on(signal, stopNow);
   const stops: (() => Promise<void>)[] = [];
   try {
     const folder = openSessionFolder();
@@ -45,9 +47,19 @@ export async function dev({ flags, terminal, env: given }: Call): Promise<number
       onStarted: (end) => stops.push(end),
     });
   } finally {
-    process.off("SIGTERM", stopNow);
-    process.off("SIGINT", stopNow);
-    for (const end of stops.toReversed()) await end();
+    for (const signal of SIGNALS) process.off(signal, stopNow);
+    await stopAll(stops, terminal);
+  }
+}
+
+/** Stops what was started, the last first. One that can't be stopped doesn't keep the others. */
+async function stopAll(stops: readonly (() => Promise<void>)[], terminal: Terminal): Promise<void> {
+  for (const end of stops.toReversed()) {
+    try {
+      await end();
+    } catch (error) {
+      printError(error, terminal);
+    }
   }
 }
 
@@ -71,11 +83,11 @@ async function hold(
   const samples = await putSamples(consul, config, onStarted);
   if (world.isForeignConsul) onStarted(samples.remove);
 
-  writeSession(folder, world.shared);
-  onStarted(async () => rmSync(folder.envFile, { force: true }));
   const narrator = new Narrator(terminal, (id) => world.datadog?.monitors.get(Number(id))?.name);
   const operator = await startOperator(config, "all", stop.signal, narrator.openLog());
   onStarted(async () => await ended(operator, stop));
+  writeSession(folder, { ...world.shared, DD_OBSERVE_HTTP_ADDR: new URL(operator.url).host });
+  onStarted(async () => rmSync(folder.envFile, { force: true }));
   out(head(world, operator.url, terminal));
 
   const startedAt = performance.now();
@@ -169,7 +181,10 @@ async function watchUntil(
   isDone: (statuses: readonly ServiceStatus[]) => boolean,
 ): Promise<boolean> {
   while (!stop.aborted) {
-    const statuses = await readStatuses(operator.url);
+    const statuses = await readStatuses(operator.url).catch((error: unknown) => {
+      if (stop.aborted) return [];
+      throw error;
+    });
     narrator.seeStatuses(statuses);
     if (isDone(statuses)) return true;
     await Promise.race([
