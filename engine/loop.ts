@@ -132,6 +132,8 @@ export class ControllerLoop<S extends Snapshot, Body> {
     } catch (error) {
       const { controller, log, metrics } = this.#options;
       this.#cache.markStale();
+      // Whatever was not told yet is told by the next pass.
+      this.#seen = new Map();
       this.#schedule.failed(0);
       metrics.reconcileErrors.inc({ controller: controller.name });
       log.error({ controller: controller.name, error: toError(error).message }, "pass failed unexpectedly");

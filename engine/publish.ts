@@ -91,12 +91,13 @@ export class Publisher {
     const unsettled = new Set([
       ...report.withheld.map(({ action }) => ownerOf(action)),
       ...report.problems.map(({ owner }) => owner),
-      ...report.outcomes.map(({ owner }) => owner),
+      ...report.outcomes.filter(({ error }) => error !== undefined).map(({ owner }) => owner),
       ...report.waiting,
     ]);
     const concerned = new Set([
       ...(this.#mustTellAll(report.error) ? snapshot.services.keys() : changed),
       ...unsettled,
+      ...report.outcomes.map(({ owner }) => owner),
     ]);
     for (const owner of this.#unsettled) if (snapshot.services.has(owner)) concerned.add(owner);
     this.#unsettled = report.error !== undefined && this.#toldAll === undefined ? concerned : unsettled;
