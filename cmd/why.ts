@@ -152,12 +152,14 @@ function problemInWords({ at, message, owner }: Problem, key: string): string {
     : `${owner.startsWith("_") ? owner : key}:${at.line}:${at.column}: ${message}`;
 }
 
-function actionFor({ reason, path }: Problem, key: string): string {
+function actionFor({ owner, reason, path }: Problem, key: string): string {
   if (reason === "NotAllowed")
     return "The operator's policy file decides what may be wished; ask who runs it.";
   if (reason === "DefaultsInvalid") return "Put _defaults right: every service inherits it.";
+  if (isReserved(owner) && (reason === "UnknownName" || reason === "InvalidName" || reason === "NotKept"))
+    return `Nothing reads it. Put it under its right name, or: consul kv delete ${key}`;
   if (path === undefined) return `Until it is right, what stands there stays as it is.`;
-  return `Until ${key} is right, what stands there stays as it is. dd-observe explain ${explained(path)}`;
+  return `Until ${key} is right, what stands there stays as it is. dd-observe explain ${isReserved(owner) ? "_monitors." : ""}${explained(path)}`;
 }
 
 /** Names below `agent` and `monitors` are a pack's; their parents can always be explained. */

@@ -28,6 +28,8 @@ test.for([
   ["agent.excludeMetrics", "ray", { type: "list of regular expressions" }],
   ["monitors.object-store-pressure.critical", "ray", { type: "number", default: 0.9 }],
   ["monitors.mine.query", undefined, { type: "text" }],
+  ["_monitors", undefined, { type: "mapping" }],
+  ["_monitors.team", undefined, { type: "text", examples: ["ml-platform"] }],
 ] as const)("explains %s", ([path, pack, expected]) => {
   expect(explain(path, pack)).toMatchObject({ path, ...expected });
 });

@@ -1,3 +1,4 @@
+import { globalMonitorLayer } from "./global-monitor.ts";
 import { jsonSchemaOf, optionSchema, tunedMonitorSchema, type JsonSchema } from "./json-schema.ts";
 import type { Pack } from "./pack.ts";
 import { didYouMean } from "./suggest.ts";
@@ -31,7 +32,8 @@ export type Explained =
   | { readonly ok: false; readonly message: string };
 
 /**
- * Explains a field of the wish as `kubectl explain` does: `endpoint.port`, `monitors.object-store-pressure.critical`.
+ * Explains a field of the wish as `kubectl explain` does: `endpoint.port`, `monitors.object-store-pressure.critical`,
+ * or one of a monitor of no service: `_monitors.query`.
  *
  * @param path Parts joined by dots; empty for the whole wish.
  * @param pack Whose Agent options and monitors are meant. Without it, those of every pack.
@@ -82,6 +84,7 @@ function rootNode(packs: readonly Pack[]): Node {
   return {
     ...plain,
     child: (name) => {
+      if (name === "_monitors") return schemaNode(jsonSchemaOf(globalMonitorLayer));
       const inner = plain.child(name);
       if (inner === undefined) return undefined;
       if (name === "agent") return agentNode(inner, packs);

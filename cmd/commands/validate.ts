@@ -76,7 +76,7 @@ function checkPath(file: string, ground: Ground, isNamed: boolean): readonly Che
   }
   if (isFolder) return checkFolder(file, ground);
   if (!isNamed && !ENDINGS.test(file)) return [];
-  const document = documentOfFile(file);
+  const document = documentOfFile(path.resolve(file));
   if (document === undefined) {
     const skipped = "its name is neither a service's nor a reserved one";
     return isNamed ? [{ file, problems: [unnamed(file)] }] : [{ file, problems: [], skipped }];

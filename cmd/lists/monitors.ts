@@ -1,3 +1,5 @@
+import { isReserved } from "../../crds/names.ts";
+import { isGlobalMonitorName } from "../../crds/reserved.ts";
 import { ownerOfKey } from "../../controllers/monitors/mark.ts";
 import { knownServices } from "../facts.ts";
 import { viewMonitors } from "../monitors-view.ts";
@@ -35,7 +37,7 @@ export async function listMonitors(opened: Opened, names: readonly string[]): Pr
       data: wanted,
       notes: [
         ...[...held]
-          .filter(([key]) => key.includes("/"))
+          .filter(([key]) => (isReserved(key) ? isGlobalMonitorName(key) : key.includes("/")))
           .map(([key, why]) => `${key} cannot be made: ${why}`),
         ...(notAsked === undefined ? [] : [`The state is not known: ${notAsked}.`]),
       ],

@@ -1,3 +1,6 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
 import { afterEach, describe, expect, test } from "vitest";
 
 import { marked, only } from "../builders/monitor-world.ts";
@@ -173,6 +176,19 @@ describe("a monitor of no service", () => {
     expect(described.out).toMatch(/no monitor _monitors\/disk-full: /);
   });
 
+  test("of a field that it doesn't have says which one is meant, and how to read on", async () => {
+    const world = await startWorld();
+    world.consul.put(DOCUMENT, `${DISK}notfy: ['@slack-ops']\n`);
+
+    const described = await world.run(`describe ${KEY}`);
+    const listed = await world.run("get monitors");
+    const explained = await world.run("explain _monitors.notify");
+
+    expect(described.out).toContain("_monitors/disk-full:6:1: notfy is not a field; did you mean notify?");
+    expect(listed.out).toContain("_monitors/disk-full cannot be made: notfy is not a field");
+    expect(explained.out).toContain("Who is notified.");
+  });
+
   test("becomes an existing monitor by adopt", async () => {
     const world = await startWorld();
     const id = world.datadog.add({
@@ -207,6 +223,7 @@ describe("other reserved names", () => {
       "_dashboards/all": "_dashboards/<name> is reserved, and not kept by this version",
     });
     expect(described.out).toContain("did you mean _monitors/x?");
+    expect(described.out).toContain("consul kv delete observability/_monitor/x");
     expect(marked(world.datadog, KEY)).toHaveLength(1);
     expect(rows.find(({ name }) => name === "ray")).toBeDefined();
   });
@@ -225,7 +242,24 @@ describe("other reserved names", () => {
   });
 });
 
-test("validate reads a monitor of no service by its path", async () => {
+test("validate reads a monitor of no service by its path, with the _defaults of the folder above", async () => {
+  const world = await startWorld();
+  const folder = join(world.confd, "wishes");
+  await mkdir(join(folder, "_monitors"), { recursive: true });
+  await writeFile(join(folder, "_defaults.yaml"), "notify: ['@pagerduty-a']\n");
+  await writeFile(join(folder, "_monitors", "disk-full.yaml"), DISK);
+  await writeFile(join(world.confd, "policy.yaml"), "handles: ['@slack-*']\n");
+
+  const free = await world.run(`validate ${folder}`);
+  const bound = await world.run(`validate ${folder} --policy ${join(world.confd, "policy.yaml")}`);
+
+  expect(free).toMatchObject({ exit: 0, out: expect.stringContaining("2 documents") });
+  expect(bound.out).toContain(
+    "disk-full.yaml: observability/_defaults: notify: @pagerduty-a may not be notified",
+  );
+});
+
+test("validate reads a monitor of no service from standard input", async () => {
   const world = await startWorld();
 
   const good = await world.run(`validate - --service ${KEY}`, { stdin: DISK });
