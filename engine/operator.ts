@@ -203,7 +203,11 @@ export function startLoop<S extends Snapshot>(
  * @param told The services as they were told last: of the same resolution there is nothing new to say.
  */
 export function tell<S extends Snapshot>(
-  { board, tellsAccepted, settings: { log } }: PassOptions<S>,
+  {
+    board,
+    tellsAccepted,
+    settings: { log },
+  }: Pick<PassOptions<S>, "board" | "tellsAccepted"> & { readonly settings: Pick<OperatorSettings, "log"> },
   { services }: S,
   waiting: readonly { readonly condition: string; readonly reason: string; readonly message: string }[],
   told: Snapshot["services"] = new Map(),

@@ -1,9 +1,12 @@
+import { pino } from "pino";
 import { expect, test } from "vitest";
 
 import { policySchema } from "../crds/policy.ts";
 import type { DocumentText } from "../crds/resolve.ts";
 import { exampleGround } from "../test/builders/packs.ts";
+import { Board } from "./board.ts";
 import type { RawDocument } from "./documents.ts";
+import { tell } from "./operator.ts";
 import { Resolver, type Snapshot } from "./snapshot.ts";
 
 const DISK = "type: query alert\nquery: 'avg(last_5m):avg:system.disk.in_use{*} > 0.9'\ncritical: 0.9\n";
@@ -113,4 +116,28 @@ test("more monitors than the policy allows wait, those that come last by name, u
   });
   expect(full.services.get("_monitors/c")).toMatchObject({ problems: [{ reason: "NotAllowed" }] });
   expect(states(roomy)).toMatchObject({ "_monitors/b": "global", "_monitors/c": "global" });
+});
+
+test("a name that means nothing is logged once, by the role that says what is accepted", () => {
+  const lines: string[] = [];
+  const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
+  const options = { board: new Board("controller"), tellsAccepted: true, settings: { log } };
+  const resolver = openResolver();
+  const state = { catalog: new Map<string, readonly string[]>(), documents: documents({ _monitor: DISK }) };
+
+  const first = resolver.ofCluster(state);
+  tell(options, first, []);
+  tell(options, resolver.ofCluster(state), [], first.services);
+
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    {
+      owner: "_monitor",
+      reason: "UnknownName",
+      error: "_monitor is no name that means anything; did you mean _monitors/<name>?",
+      msg: "wish not accepted",
+    },
+  ]);
+  expect(options.board.get("_monitor")?.conditions).toMatchObject([
+    { type: "Accepted", status: "False", reason: "InvalidWish" },
+  ]);
 });
