@@ -1,6 +1,6 @@
 import { createConsul, type Consul } from "../clients/consul.ts";
 import { ApiError } from "../clients/errors.ts";
-import { BUILT_IN_PACKS, loadPacks } from "../engine/packs.ts";
+import { openPacks } from "../engine/packs.ts";
 import { Resolver } from "../engine/snapshot.ts";
 import type { Config } from "./config.ts";
 
@@ -33,6 +33,6 @@ export function openResolver(config: Config): Resolver {
   return new Resolver({ packs: packsOf(config), policy: config.policy, tagName: config.tagName });
 }
 
-export function packsOf(config: Config): ReturnType<typeof loadPacks> {
-  return loadPacks([BUILT_IN_PACKS, ...config.packDirs]);
+export function packsOf(config: Config): ReturnType<typeof openPacks> {
+  return openPacks(config.packDirs);
 }

@@ -4,7 +4,7 @@ import path from "node:path";
 
 import { afterEach, expect, test } from "vitest";
 
-import { BUILT_IN_PACKS, loadPacks } from "./packs.ts";
+import { BUILT_IN_PACKS, loadPacks, openPacks } from "./packs.ts";
 
 const folders: string[] = [];
 
@@ -45,4 +45,23 @@ test("a broken pack stops the start, with file, line and all that is wrong", () 
 
 test("a pack that is named otherwise than its folder stops the start", () => {
   expect(() => loadPacks([folderWith("ray", "mine")])).toThrow("name is ray, but the folder is mine");
+});
+
+test("packs that are read on demand are the same, in the same order", () => {
+  const onDemand = openPacks([]);
+
+  expect(onDemand.get("ray")).toEqual(loadPacks().get("ray"));
+  expect(onDemand.has("no-such-pack")).toBe(false);
+  expect(onDemand.get("no-such-pack")).toBeUndefined();
+  expect([...onDemand]).toEqual([...loadPacks()]);
+});
+
+test("a pack of one's own replaces one that is read on demand", () => {
+  const folder = folderWith("generic");
+  writeFileSync(path.join(folder, "generic", "monitors.yaml"), "{}\n");
+
+  const packs = openPacks([folder]);
+
+  expect(packs.get("generic")?.monitors).toEqual({});
+  expect(packs.size).toBe(loadPacks().size);
 });

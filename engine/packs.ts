@@ -16,17 +16,81 @@ export const BUILT_IN_PACKS = path.join(import.meta.dirname, "..", "packs");
 export function loadPacks(dirs: readonly string[] = [BUILT_IN_PACKS]): ReadonlyMap<string, Pack> {
   const packs = new Map<string, Pack>();
   for (const dir of dirs) {
-    const names = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    for (const { name } of names.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const pack = readPack(path.join(dir, name));
-      if (!pack.ok)
-        throw new Error(
-          `Cannot load pack ${name}:\n  ${pack.problems.map((problem) => formatProblem(problem)).join("\n  ")}`,
-        );
-      packs.set(name, pack.value);
-    }
+    for (const name of packNames(dir)) packs.set(name, loadPack(path.join(dir, name)));
   }
   return packs;
+}
+
+/**
+ * The packs that come along, and those of further folders. The first are read when they are first asked
+ * for: they are tested, a process needs few of them, and all of them take a fifth of its start.
+ *
+ * @throws {Error} if a pack of a further folder is broken.
+ */
+export function openPacks(dirs: readonly string[]): ReadonlyMap<string, Pack> {
+  return new PacksOnDemand(packNames(BUILT_IN_PACKS), loadPacks(dirs));
+}
+
+class PacksOnDemand implements ReadonlyMap<string, Pack> {
+  readonly #names: ReadonlySet<string>;
+  readonly #read: Map<string, Pack>;
+
+  constructor(builtIn: readonly string[], further: ReadonlyMap<string, Pack>) {
+    this.#names = new Set([...builtIn, ...further.keys()]);
+    this.#read = new Map(further);
+  }
+
+  get size(): number {
+    return this.#names.size;
+  }
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  get(name: string): Pack | undefined {
+    if (!this.#names.has(name)) return undefined;
+    let pack = this.#read.get(name);
+    if (pack === undefined) {
+      pack = loadPack(path.join(BUILT_IN_PACKS, name));
+      this.#read.set(name, pack);
+    }
+    return pack;
+  }
+
+  keys(): MapIterator<string> {
+    return this.#names.keys();
+  }
+
+  *values(): MapIterator<Pack> {
+    for (const name of this.#names) yield this.get(name)!;
+  }
+
+  *entries(): MapIterator<[string, Pack]> {
+    for (const name of this.#names) yield [name, this.get(name)!];
+  }
+
+  [Symbol.iterator](): MapIterator<[string, Pack]> {
+    return this.entries();
+  }
+
+  forEach(visit: (pack: Pack, name: string, packs: ReadonlyMap<string, Pack>) => void): void {
+    for (const [name, pack] of this) visit(pack, name, this);
+  }
+}
+
+function packNames(dir: string): readonly string[] {
+  return readdirSync(dir, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort((a, b) => (a < b ? -1 : 1));
+}
+
+function loadPack(dir: string): Pack {
+  const pack = readPack(dir);
+  if (pack.ok) return pack.value;
+  const problems = pack.problems.map((problem) => formatProblem(problem)).join("\n  ");
+  throw new Error(`Cannot load pack ${path.basename(dir)}:\n  ${problems}`);
 }
 
 /** Reads one pack's folder. Problems carry the file as their owner. */
