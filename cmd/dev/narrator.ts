@@ -70,6 +70,9 @@ export class Narrator {
         return this.#sayAction(line);
       case "leading":
         return this.say("cyan", "★", "operator", "leads");
+      // Follows from the conditions, which say the same.
+      case "wish not accepted":
+        return;
       case "action failed":
         return this.say("red", "✘", this.#kindOf(line), `${this.#whatOf(line)}: ${textOf(line["error"])}`);
       case "deletes wait for approval":
