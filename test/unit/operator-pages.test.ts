@@ -1,0 +1,63 @@
+import { globSync, readFileSync } from "node:fs";
+
+import { expect, test } from "vitest";
+
+import { createMetrics } from "../../engine/metrics.ts";
+import { summarize } from "../../engine/status.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const page = (name: string): string => readFileSync(new URL(`docs/${name}`, ROOT), "utf8");
+const firstColumn = (text: string): string[] => [...text.matchAll(/^\| `(\w+)` /gm)].map(([, name]) => name!);
+const section = (text: string, title: string): string => text.split(`\n## ${title}\n`)[1]!.split("\n## ")[0]!;
+/** The last table of a section. */
+const reasonsTable = (): string =>
+  section(page("architecture.md"), "Conditions and reasons").split("\n\n| reason")[1]!;
+
+/** Words of the same shape in these files that are no reasons of a condition. */
+const OTHERS = new Set([
+  ...["ApiError", "RefusedError", "UnsafeConfigError", "Error"], // names of classes
+  ...["MonitorsSynced", "ConfigWritten", "AgentLoaded", "Ready", "Stalled", "Drift"], // conditions, a reason in the log
+  ...["Created", "Updated", "Deleted", "DriftCorrected", "True", "False", "Unknown"], // events, states
+]);
+
+test("the metrics of operations.md are those of the program", async () => {
+  const metrics = await createMetrics().registry.getMetricsAsJSON();
+
+  const shown = firstColumn(section(page("operations.md"), "Metrics"));
+
+  expect(shown.toSorted()).toEqual(metrics.map(({ name }) => name).toSorted());
+});
+
+test("architecture.md has every reason that a condition can have", () => {
+  const files = globSync(
+    ["engine/{conditions,policies,reconcile,refused,status}.ts", "controllers/**/*.ts"],
+    {
+      cwd: ROOT,
+      exclude: ["**/*.test.ts"],
+    },
+  );
+  const inCode = files.flatMap((file) =>
+    [...readFileSync(new URL(file, ROOT), "utf8").matchAll(/"((?:[A-Z][a-z]+){1,3}|NoApiKey)"/g)].map(
+      ([, word]) => word!,
+    ),
+  );
+
+  const shown = firstColumn(reasonsTable());
+
+  expect([...new Set(inCode)].filter((word) => !OTHERS.has(word) && !shown.includes(word))).toEqual([]);
+});
+
+test("the reasons that need a person are marked, and in the runbook", () => {
+  const table = reasonsTable();
+  const runbook = [...page("operations.md").matchAll(/^### (\w+)$/gm)].map(([, reason]) => reason!);
+  const stalling = firstColumn(table).filter((reason) =>
+    summarize([{ type: "Any", status: "False", reason, message: "" }]).some(
+      ({ type, status }) => type === "Stalled" && status === "True",
+    ),
+  );
+
+  const marked = [...table.matchAll(/^\| `(\w+)`[^\n]*\| yes /gm)].map(([, reason]) => reason!);
+
+  expect(marked).toEqual(stalling);
+  expect(runbook.toSorted()).toEqual(stalling.toSorted());
+});
