@@ -2,16 +2,16 @@ import { ApiError, toError } from "../clients/errors.ts";
 import type { Absence } from "./absence.ts";
 import type { Board } from "./board.ts";
 import { systemClock, type Clock } from "./clock.ts";
-import { failureOf } from "./conditions.ts";
 import type { Controller } from "./controller.ts";
 import type { Log } from "./log.ts";
 import type { Memory } from "./memory.ts";
 import type { Metrics } from "./metrics.ts";
 import { ObservedCache } from "./observed.ts";
 import type { Desired, Plan } from "./plan.ts";
-import { applyPolicies, type DeleteLimit, type Refused } from "./policies.ts";
+import { applyPolicies, type DeleteLimit } from "./policies.ts";
 import { Publisher } from "./publish.ts";
 import { planPass, reconcile, type PlanInput, type Report } from "./reconcile.ts";
+import { Refusals } from "./refusals.ts";
 import { RefusedError } from "./refused.ts";
 import { Schedule } from "./schedule.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -63,7 +63,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   readonly #publisher: Publisher;
   readonly #absence: Absence;
   readonly #cache = new ObservedCache<Body>();
-  readonly #refused = new Map<string, Refused<Body>>();
+  readonly #refusals: Refusals<Body>;
   /** Condition types that the last verification had something to say of, by service. */
   #verified: ReadonlyMap<string, readonly string[]> = new Map();
   #snapshot: S | undefined;
@@ -79,6 +79,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#schedule = new Schedule(this.#clock, options.resyncMs);
     this.#publisher = new Publisher(options);
     this.#absence = options.absence;
+    this.#refusals = new Refusals(this.#clock);
   }
 
   get name(): string {
@@ -148,7 +149,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const wasFresh = this.#schedule.begin();
     const changed = this.#changedServices(snapshot);
     this.#urgent = new Set([...this.#urgent, ...changed]);
-    if (wasFresh) this.#forgetConflicts();
+    if (wasFresh) this.#refusals.forgetConflicts();
 
     const compiled = this.#compile(snapshot);
     const report =
@@ -160,7 +161,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     if (report.error === undefined && report.left === 0) this.#urgent = new Set();
 
     const desired = "error" in compiled ? NOTHING : compiled.desired;
-    if (!("error" in compiled)) this.#rememberRefusals(report, desired);
+    if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);
     this.#publisher.publish(snapshot, desired, report, changed);
     for (const [owner, since] of this.#absence.since) this.#options.board.setAbsentSince(owner, since);
     this.#scheduleNext(report, wasFresh);
@@ -230,7 +231,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
       absentSince: this.#absence.since,
       isKnown: (owner) => snapshot.services.has(owner) || board.isKnown(owner),
       isRetained: (owner) => controller.isRetained?.(owner, snapshot) ?? true,
-      refused: this.#refused,
+      refused: this.#refusals.byKey,
       memory,
       owned,
       limit,
@@ -247,22 +248,6 @@ export class ControllerLoop<S extends Snapshot, Body> {
     return changed;
   }
 
-  /** What was refused for good isn't sent again until the wish is another one. */
-  #rememberRefusals(report: Report<Body>, desired: Desired<Body>): void {
-    for (const { key, error } of report.outcomes) {
-      const want = desired.objects.get(key);
-      if (error !== undefined && isFinal(error) && want !== undefined)
-        this.#refused.set(key, { body: want.body, ...failureOf(error) });
-      else this.#refused.delete(key);
-    }
-    for (const key of this.#refused.keys()) if (!desired.objects.has(key)) this.#refused.delete(key);
-  }
-
-  /** Something of another owner stood in the way. A resync sees whether it still does. */
-  #forgetConflicts(): void {
-    for (const [key, { reason }] of this.#refused) if (reason === "Conflict") this.#refused.delete(key);
-  }
-
   /** Whoever is back begins its next absence anew, in the next process as well. */
   #welcomeBack(snapshot: S): void {
     const hasWish = (service: string): boolean => snapshot.services.has(service);
@@ -276,15 +261,16 @@ export class ControllerLoop<S extends Snapshot, Body> {
   }
 
   #scheduleNext(report: Report<Body>, wasFresh: boolean): void {
-    const worthRetrying =
-      report.error ?? report.outcomes.find(({ error }) => error !== undefined && !isFinal(error))?.error;
-    if (worthRetrying === undefined) this.#schedule.succeeded({ wasFresh, isUnfinished: report.left > 0 });
-    else if (worthRetrying instanceof RefusedError) this.#schedule.failed(0, APPROVAL_MS);
-    else this.#schedule.failed(worthRetrying instanceof ApiError ? (worthRetrying.retryAfterMs ?? 0) : 0);
+    const { error } = report;
+    if (error === undefined) this.#schedule.succeeded({ wasFresh, isUnfinished: report.left > 0 });
+    else if (error instanceof RefusedError) this.#schedule.failed(0, APPROVAL_MS);
+    else this.#schedule.failed(error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0);
 
     const now = this.#clock.wallMs();
     const graceEnd = this.#absence.nextEnd(this.#options.graceMs, now);
     if (graceEnd !== undefined) this.#schedule.wakeIn(graceEnd - now);
+    const restEnd = this.#refusals.nextEnd(now);
+    if (restEnd !== undefined) this.#schedule.wakeIn(restEnd - now);
     if (report.outcomes.length > 0) this.#schedule.verifyIn(VERIFY_SOON_MS);
     else if (wasFresh) this.#schedule.verifyIn(0);
   }
@@ -337,11 +323,6 @@ export class ControllerLoop<S extends Snapshot, Body> {
 }
 
 const NOTHING: Desired<never> = { objects: new Map(), held: new Map(), paused: new Set(), problems: [] };
-
-/** True if the same request would be refused again, so that only another wish can help. */
-function isFinal(error: Error): boolean {
-  return error instanceof ApiError && (error.failure === "rejected" || error.failure === "conflict");
-}
 
 function failed<Body>(error: Error): Report<Body> {
   return { problems: [], outcomes: [], withheld: [], unchanged: 0, left: 0, waiting: new Set(), error };

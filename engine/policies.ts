@@ -20,12 +20,15 @@ export interface DeleteLimit {
   readonly share: number;
 }
 
-/** A body that the other system has refused, and why. */
+/** A body that the other system has not taken, and why. */
 export interface Refused<Body> {
-  readonly body: Body;
+  /** Undefined for a delete. */
+  readonly body: Body | undefined;
   /** CamelCase: `Rejected`, `Conflict`. */
   readonly reason: string;
   readonly message: string;
+  /** When it is worth another try, in milliseconds as from `Date.now()`. Undefined if only another wish can help. */
+  readonly until?: number;
 }
 
 /** Everything that the policies know besides the plan. */
@@ -96,14 +99,16 @@ export function reportDrift<Body>(plan: Plan<Body>, { memory }: PolicyGround<Bod
   });
 }
 
-/** A body that the other system refused isn't sent again: only another wish can help. */
-export function skipRefused<Body>(plan: Plan<Body>, { refused }: PolicyGround<Body>): Plan<Body> {
+/**
+ * A body that the other system refused isn't sent again: only another wish can help. What failed otherwise
+ * rests for a while, and nothing else waits for it.
+ */
+export function skipRefused<Body>(plan: Plan<Body>, { refused, now }: PolicyGround<Body>): Plan<Body> {
   return withhold(plan, (action) => {
-    if (action.type === "delete") return undefined;
-    const before = refused.get(action.desired.key);
-    return before !== undefined && isSame(before.body, action.desired.body)
-      ? { reason: before.reason, message: before.message }
-      : undefined;
+    const before = refused.get(keyOf(action));
+    if (before === undefined || now >= (before.until ?? Infinity)) return undefined;
+    const body = action.type === "delete" ? undefined : action.desired.body;
+    return isSame(before.body, body) ? { reason: before.reason, message: before.message } : undefined;
   });
 }
 
@@ -141,19 +146,39 @@ export function brake<Body>(plan: Plan<Body>, ground: PolicyGround<Body>): Plan<
   if (deletes.length === 0) return plan;
   const unknown = deletes.filter((action) => !ground.isKnown(ownerOf(action)));
   const most = Math.max(ground.limit.count, Math.floor(ground.limit.share * ground.owned));
-  if (deletes.length <= most && unknown.length === 0) return plan;
+  const soon = goingSoon(plan, deletes, ground);
+  if (deletes.length + soon <= most && unknown.length === 0) return plan;
 
   const hash = hashOfDeletes(ground.controller, deletes);
   if (ground.approved.has(hash)) return plan;
   const why =
-    deletes.length > most
-      ? `this pass would delete ${deletes.length} of ${ground.owned} objects; at most ${most} without approval`
+    deletes.length + soon > most
+      ? `this pass would delete ${deletes.length} of ${ground.owned} objects${soon === 0 ? "" : `, and ${soon} more would follow within a minute`}; at most ${most} without approval`
       : `this pass would delete objects of ${unknown.length} services that dd-observe doesn't remember, as after a loss of Consul's state`;
   return withhold(plan, (action) =>
     action.type === "delete"
       ? { reason: "BrakeEngaged", message: `${why}. If it is right: dd-observe approve ${hash}` }
       : undefined,
   );
+}
+
+/** Services that go within this time of one another may well go for one reason. */
+const TOGETHER_MS = 60_000;
+
+/**
+ * How many objects are still in their grace period though their services went together with some that would
+ * be deleted now. Consul tells of a mass deregistration bit by bit: no pass alone would delete much.
+ */
+function goingSoon<Body>(
+  { withheld }: Plan<Body>,
+  deletes: readonly Action<Body>[],
+  { absentSince }: PolicyGround<Body>,
+): number {
+  const sinceOf = (action: Action<Body>): number => absentSince.get(ownerOf(action)) ?? -Infinity;
+  const last = Math.max(...deletes.map(sinceOf));
+  return withheld.filter(
+    ({ action, reason }) => reason === "InGrace" && sinceOf(action) <= last + TOGETHER_MS,
+  ).length;
 }
 
 /** The name of a set of deletions: any other set has another. */
