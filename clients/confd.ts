@@ -152,8 +152,12 @@ export class Confd {
     this.#delete(path + KEPT_SUFFIX);
   }
 
-  /** Reads a file of our own directly in conf.d, such as the manifest. */
+  /** Reads a file of our own directly in conf.d, such as the manifest, and removes what died processes left of it. */
   readOwn(name: string): string | undefined {
+    if (this.#options.readOnly !== true) {
+      for (const { name: other } of readFolder(this.dir))
+        if (isTemp(other) && other.startsWith(`${name}.`)) this.#removeLeftover(other, other);
+    }
     return readRegular(join(this.dir, name))?.text;
   }
 

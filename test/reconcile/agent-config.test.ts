@@ -166,7 +166,8 @@ test("removes what a process left that died between writing and renaming, and no
   const dead = "ray.d/dd-observe-ray.yaml.tmp-4194000-abcdef01-7";
   const living = `ray.d/dd-observe-ray.yaml.tmp-${process.ppid}-abcdef01-8`;
   const old = `ray.d/dd-observe-ray.yaml.tmp-${process.ppid}-abcdef01-9`;
-  for (const path of [dead, living, old]) put(path, "half a fi");
+  const manifest = "dd-observe.manifest.json.tmp-4194000-abcdef01-7";
+  for (const path of [dead, living, old, manifest]) put(path, "half a fi");
   utimesSync(join(confd, old), nowMs / 1000 - 3600, nowMs / 1000 - 3600);
 
   const observed = await start().observe(signal);
