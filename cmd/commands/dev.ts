@@ -35,6 +35,7 @@ export async function dev({ flags, terminal, env: given }: Call): Promise<number
     stop.abort(new Error("the session was asked to stop"));
   };
   for (const signal of SIGNALS) process.on(signal, stopNow);
+  const parent = env["npm_lifecycle_event"] === undefined ? undefined : watchParent(stopNow);
   const stops: (() => Promise<void>)[] = [];
   try {
     const folder = openSessionFolder();
@@ -47,9 +48,21 @@ export async function dev({ flags, terminal, env: given }: Call): Promise<number
       onStarted: (end) => stops.push(end),
     });
   } finally {
+    clearInterval(parent);
     for (const signal of SIGNALS) process.off(signal, stopNow);
     await stopAll(stops, terminal);
   }
+}
+
+/** npm hands a SIGTERM to the shell between us alone, and that dies of it: nobody would end the session. */
+function watchParent(onGone: () => void): NodeJS.Timeout {
+  const { ppid } = process;
+  const looking = setInterval(() => {
+    if (process.ppid === ppid) return;
+    clearInterval(looking);
+    onGone();
+  }, LOOK_EVERY_MS);
+  return looking;
 }
 
 /** Stops what was started, the last first. One that can't be stopped doesn't keep the others. */

@@ -72,6 +72,17 @@ test("a session lets other commands find it, and ends at once when it is asked t
   expect(after.output()).not.toContain("dev session");
 });
 
+test("a session that npm started ends when npm is gone", async () => {
+  const session = start(["dev"], { npm_lifecycle_event: "start" }, viaShell);
+  await session.said("Now change something.");
+
+  session.child.kill("SIGKILL");
+  await session.exit;
+
+  expect(session.output()).toContain("stopping");
+  expect(await answering(urlsIn(session.output()))).toEqual([]);
+});
+
 test.skipIf(consulBinary() === undefined)(
   "a Consul on the PATH is used, and ends with the session (skipped where no Consul is: CONSUL_BIN or the PATH)",
   async () => {
@@ -145,8 +156,13 @@ interface Started {
 }
 
 /** Starts one command of the clone, with an environment that holds nothing else. */
-function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Started {
-  const child = spawn(process.execPath, ["cmd/dd-observe.ts", ...args], {
+function start(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  wrapped: (argv: readonly string[]) => readonly string[] = (argv) => argv,
+): Started {
+  const [program = "", ...rest] = wrapped([process.execPath, "cmd/dd-observe.ts", ...args]);
+  const child = spawn(program, rest, {
     cwd: clone,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
@@ -181,6 +197,11 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
       while (!output.includes(text)) await Promise.race([heard.promise, ended]);
     },
   };
+}
+
+/** As npm does it: a shell in between, which waits. */
+function viaShell(argv: readonly string[]): readonly string[] {
+  return ["/bin/sh", "-c", '"$@"; exit $?', "sh", ...argv];
 }
 
 function isGroupAlive({ pid }: ChildProcess): boolean {
