@@ -1,12 +1,14 @@
-import { ApiError, toError } from "../clients/errors.ts";
+import { ApiError } from "../clients/errors.ts";
 import type { Consul } from "../clients/consul.ts";
 import { CLUSTER_CONTROLLERS, NODE_CONTROLLERS } from "../controllers/index.ts";
 import { Board } from "../engine/board.ts";
+import { backoffMs, systemClock } from "../engine/clock.ts";
 import { CONTROL_KEYS } from "../engine/control.ts";
+import { Feed } from "../engine/feed.ts";
+import { watchesMove } from "../engine/health.ts";
 import { campaign, type Standing, type Term } from "../engine/lease.ts";
 import { openLog, type Log } from "../engine/log.ts";
 import { createMetrics, type Metrics } from "../engine/metrics.ts";
-import { Feed } from "../engine/feed.ts";
 import { serve, startControl, type OperatorSettings } from "../engine/operator.ts";
 import { startServer, type Check } from "../engine/server.ts";
 import type { NodeSnapshot, Snapshot } from "../engine/snapshot.ts";
@@ -18,6 +20,7 @@ import {
   type NodeState,
 } from "../engine/sources.ts";
 import { STATUS_KEYS } from "../engine/status.ts";
+import type { WatchState } from "../engine/watch.ts";
 import { backups, readOrganisation, writeOrganisation } from "./backups.ts";
 import type { Config, Role } from "./config.ts";
 import { clusterIdOf, openConsul, openResolver } from "./connect.ts";
@@ -33,8 +36,12 @@ interface Process {
   readonly metrics: Metrics;
   /** Aborts when the process is asked to stop. */
   readonly stop: AbortSignal;
+  /** Aborts some time later: what is still under way is given up. */
+  readonly drained: AbortSignal;
   readonly boards: Map<string, Board>;
   readonly checks: (() => Check)[];
+  /** Feeds that must have a snapshot before the process is ready. */
+  readonly feeds: { readonly snapshot: unknown }[];
   standing: Standing | undefined;
 }
 
@@ -57,6 +64,7 @@ export async function startOperator(
 ): Promise<RunHandle> {
   const consul = openConsul(config);
   const clusterId = await patiently(log, stop, async () => await clusterIdOf(config, consul, stop));
+  if (clusterId === undefined) return { url: "", done: Promise.resolve() };
   const metrics = createMetrics();
   const settings: OperatorSettings = {
     consul,
@@ -75,15 +83,14 @@ export async function startOperator(
     log,
     metrics,
     stop,
+    drained: drainDeadline(stop),
     boards: new Map(),
     checks: [],
+    feeds: [],
     standing: undefined,
   };
 
-  const duties = [
-    ...(role === "controller" ? [] : [runNode(process, role)]),
-    ...(role === "node" ? [] : [runController(process)]),
-  ];
+  // First, so that an address in use is seen before anything is written.
   const server = await startServer({
     ...config.http,
     health: () => merge(process.checks),
@@ -100,6 +107,10 @@ export async function startOperator(
     files: pageFiles(),
   });
   log.info({ role, clusterId, consul: config.consul.address, url: server.url }, "started");
+  const duties = [
+    ...(role === "controller" ? [] : [runNode(process, role)]),
+    ...(role === "node" ? [] : [runController(process)]),
+  ];
   const done = Promise.all(duties).then(
     async () => await server.stop(),
     async (error: unknown) => {
@@ -120,15 +131,15 @@ async function runController(process: Process): Promise<void> {
     clusterSource({ consul, prefix: config.kvPrefix }),
     (state, paused) => resolver.ofCluster(state, paused),
   );
-  process.checks.push(() => watchesMove(feed));
   const control = startControl(settings, stop);
+  noteFeed(process, feed, control);
   const feeding = feed.run(control.changes(), stop);
   const watching = Promise.all([
     logSourceErrors(() => feed.source.health.error, "catalog and documents", log, stop),
     logSourceErrors(() => control.state.error, "orders", log, stop),
   ]);
 
-  await campaign(
+  const campaigning = campaign(
     {
       consul,
       key: `${config.statePrefix}/leader`,
@@ -138,7 +149,8 @@ async function runController(process: Process): Promise<void> {
     },
     async (term) => await lead(process, feed, term),
   );
-  await Promise.all([feeding, watching]);
+  // All at once: whatever fails first ends the process, and nothing fails unseen.
+  await Promise.all([campaigning, feeding, watching]);
 }
 
 /** Puts the two keys that must never be missing, once at the start. A token that may only read leaves it to others. */
@@ -173,8 +185,12 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     await term.fencedTxn(ops);
     return { ok: true };
   };
-  const abort = AbortSignal.any([term.signal, drainDeadline(stop)]);
-  const organisation = await readOrganisation(consul, config.statePrefix, abort);
+  const abort = AbortSignal.any([term.signal, process.drained]);
+  const over = AbortSignal.any([stop, abort]);
+  const organisation = await patiently(log, over, async () => ({
+    id: await readOrganisation(consul, config.statePrefix, over),
+  }));
+  if (organisation === undefined) return;
   const deps = {
     clusterId,
     policy: config.policy,
@@ -184,7 +200,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     onBackup: backups({ statePrefix: config.statePrefix, scope: "cluster", store, log }),
     log,
     datadog: config.datadog,
-    organisation,
+    organisation: organisation.id,
     onOrganisation: (id: number) => writeOrganisation(config.statePrefix, id, store, log),
   };
   try {
@@ -208,7 +224,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
 }
 
 async function runNode(process: Process, role: Role): Promise<void> {
-  const { config, consul, settings, log, clusterId, stop } = process;
+  const { config, consul, settings, log, stop } = process;
   await patiently(log, stop, async () => await prepareKv(process));
   if (stop.aborted) return;
 
@@ -221,13 +237,18 @@ async function runNode(process: Process, role: Role): Promise<void> {
     ...(role === "all" ? { maxDocumentWatches: 0 } : {}),
   });
   const feed = new Feed<NodeState, NodeSnapshot>(source, (state, paused) => resolver.ofNode(state, paused));
-  process.checks.push(() => watchesMove(feed));
   const control = startControl(settings, stop);
+  noteFeed(process, feed, control);
   const feeding = feed.run(control.changes(), stop);
   const watching = Promise.all([
     logSourceErrors(() => feed.source.health.error, "node", log, stop),
     logSourceErrors(() => control.state.error, "orders", log, stop),
   ]);
+  await Promise.all([serveNode(process, feed), feeding, watching]);
+}
+
+async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>): Promise<void> {
+  const { config, consul, settings, log, clusterId, stop } = process;
   const first = await feed.first(stop);
   if (first === undefined) return;
 
@@ -267,41 +288,34 @@ async function runNode(process: Process, role: Role): Promise<void> {
       tellsAccepted: false,
     },
     stop,
-    drainDeadline(stop),
+    process.drained,
   );
-  await Promise.all([feeding, watching]);
 }
 
 /** Aborts some time after the process was asked to stop. */
 function drainDeadline(stop: AbortSignal): AbortSignal {
   const deadline = new AbortController();
-  stop.addEventListener(
-    "abort",
-    () => setTimeout(() => deadline.abort(new Error("the process is stopping")), DRAIN_MS).unref(),
-    { once: true },
-  );
+  const begin = (): void => {
+    setTimeout(() => deadline.abort(new Error("the process is stopping")), DRAIN_MS).unref();
+  };
+  if (stop.aborted) begin();
+  else stop.addEventListener("abort", begin, { once: true });
   return deadline.signal;
 }
 
-/** Tries until it works: at its start the operator waits for Consul, as long as it takes. */
-async function patiently<T>(log: Log, stop: AbortSignal, attempt: () => Promise<T>): Promise<T> {
-  for (let failures = 0; ; failures++) {
+/** Tries until it works: at its start the operator waits for Consul, as long as it takes. Undefined if `stop` aborts first. */
+async function patiently<T>(log: Log, stop: AbortSignal, attempt: () => Promise<T>): Promise<T | undefined> {
+  for (let failures = 1; !stop.aborted; failures++) {
     try {
       return await attempt();
     } catch (error) {
-      if (stop.aborted || !(error instanceof ApiError) || error.failure === "rejected") throw error;
-      if (failures === 0) log.error({ error: error.message, hint: error.hint }, "waiting for consul");
-      const pause = Promise.withResolvers<void>();
-      const timer = setTimeout(
-        pause.resolve,
-        Math.min(500 * 2 ** failures, 10_000) * (0.5 + Math.random() / 2),
-      );
-      stop.addEventListener("abort", () => pause.resolve(), { once: true });
-      await pause.promise;
-      clearTimeout(timer);
-      if (stop.aborted) throw toError(stop.reason);
+      if (stop.aborted) return undefined;
+      if (!(error instanceof ApiError) || error.failure === "rejected") throw error;
+      if (failures === 1) log.error({ error: error.message, hint: error.hint }, "waiting for consul");
+      await systemClock.sleep(backoffMs(failures, 500, 10_000, Math.random()), stop).catch(() => undefined);
     }
   }
+  return undefined;
 }
 
 const LOOK_MS = 1_000;
@@ -327,27 +341,27 @@ async function logSourceErrors(
   clearInterval(timer);
 }
 
-/** A blocking read lasts a minute and a sixteenth; three of them without a sign are too many. */
-const SILENCE_MS = 200_000;
+const STARTED_MS = Date.now();
 
-function watchesMove(feed: Feed<ClusterState, Snapshot> | Feed<NodeState, NodeSnapshot>): Check {
-  const now = Date.now();
-  const silent = feed.source.health.watches.filter(
-    ({ lastProgressMs }) => lastProgressMs > 0 && now - lastProgressMs > SILENCE_MS,
+/** Health and readiness depend on what a feed reads. */
+function noteFeed(
+  process: Process,
+  feed: Feed<ClusterState, Snapshot> | Feed<NodeState, NodeSnapshot>,
+  control: { readonly state: Readonly<WatchState> },
+): void {
+  process.feeds.push(feed);
+  process.checks.push(() =>
+    watchesMove([...feed.source.health.watches, control.state], STARTED_MS, Date.now()),
   );
-  return {
-    ok: silent.length === 0,
-    problems: silent.map(
-      ({ name, error }) =>
-        `the watch of ${name} makes no progress${error === undefined ? "" : `: ${error.message}`}`,
-    ),
-  };
 }
 
 function ready(process: Process, role: Role): Check {
   const problems: string[] = [];
-  if (role !== "controller" && ![...process.boards.keys()].some((writer) => writer !== "controller"))
-    problems.push("the first snapshot of this node is not there yet");
+  if (
+    process.feeds.length < (role === "all" ? 2 : 1) ||
+    process.feeds.some(({ snapshot }) => snapshot === undefined)
+  )
+    problems.push("the first snapshot is not there yet");
   if (role !== "node" && (process.standing === undefined || process.standing.role === "unknown"))
     problems.push("it is not known yet who leads");
   return { ok: problems.length === 0, problems };

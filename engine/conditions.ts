@@ -65,7 +65,8 @@ export function synced(
     const problem = problems.get(service);
     const heldBecause = desired.held.get(service);
     const count = counts.get(service) ?? 0;
-    if (failure?.error !== undefined) say("False", failureOf(failure.error).reason, failure.error.message);
+    const failed = failure?.error === undefined ? undefined : failureOf(failure.error);
+    if (failed !== undefined) say("False", failed.reason, failed.message);
     else if (stopped !== undefined) say("False", stopped.reason, stopped.message);
     else if (problem !== undefined) say("False", problem.reason, problem.message);
     else if (kept !== undefined)

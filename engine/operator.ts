@@ -193,7 +193,12 @@ export function startLoop<S extends Snapshot>(
     board,
     approved: () => feed.control.approved,
   });
-  registration.watchTarget?.(() => loop.refresh(), signal);
+  try {
+    registration.watchTarget?.(() => loop.refresh(), signal);
+  } catch (error) {
+    // Then it is seen at the next resync.
+    settings.log.warn({ controller: loop.name, error: toError(error).message }, "target not watched");
+  }
   return loop;
 }
 

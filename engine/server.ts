@@ -45,7 +45,10 @@ export async function startServer(
     );
   }
   const server = createServer((request, response) => {
-    answer(options, request, response).catch(() => send(response, 500, "text/plain", "internal error\n"));
+    answer(options, request, response).catch(() => {
+      if (response.headersSent) response.destroy();
+      else send(response, 500, "text/plain", "internal error\n");
+    });
   });
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
@@ -53,8 +56,9 @@ export async function startServer(
   return {
     url: `http://${host}:${port}`,
     async stop() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await closed;
     },
   };
 }
@@ -80,11 +84,12 @@ async function answer(
   const { pathname: path, searchParams: query } = new URL(request.url ?? "/", "http://localhost");
   if (request.method !== "GET" && request.method !== "HEAD")
     return send(response, 405, "text/plain", "only GET\n");
-  if (path === "/healthz") return sendCheck(response, options.health());
-  if (path === "/readyz") return sendCheck(response, options.readiness());
+  const mayRead = isAllowed(options, request);
+  if (path === "/healthz") return sendCheck(response, options.health(), mayRead);
+  if (path === "/readyz") return sendCheck(response, options.readiness(), mayRead);
   const file = Object.hasOwn(options.files, path) ? options.files[path] : undefined;
   if (file !== undefined) return sendPage(request, response, file);
-  if (!isAllowed(options, request)) {
+  if (!mayRead) {
     response.setHeader("www-authenticate", "Bearer");
     return send(
       response,
@@ -110,17 +115,20 @@ async function answer(
 }
 
 function isAllowed({ host, token }: ServerOptions, request: IncomingMessage): boolean {
-  // A name other than ours in Host means that a web page tries to reach us through a name of its own.
-  if (token === undefined)
+  if (LOOPBACK.has(host) && (token === undefined || request.headers.authorization === undefined)) {
+    // A name other than ours in Host means that a web page tries to reach us through a name of its own.
     return LOOPBACK.has((request.headers.host ?? "").replace(/:\d+$/, "").replace(/^\[|\]$/g, ""));
-  if (LOOPBACK.has(host) && request.headers.authorization === undefined) return true;
+  }
+  if (token === undefined) return false;
   const given = Buffer.from(request.headers.authorization ?? "");
   const wanted = Buffer.from(`Bearer ${token}`);
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-function sendCheck(response: ServerResponse, { ok, problems }: Check): void {
-  send(response, ok ? 200 : 503, "text/plain", ok ? "ok\n" : `${problems.join("\n")}\n`);
+/** What is wrong is for those who may read the pages; everyone else gets yes or no. */
+function sendCheck(response: ServerResponse, { ok, problems }: Check, mayRead: boolean): void {
+  const why = mayRead ? problems.join("\n") : "not ok";
+  send(response, ok ? 200 : 503, "text/plain", ok ? "ok\n" : `${why}\n`);
 }
 
 /** Sends a page, or 304 to whoever has it already: the status page asks again and again. */

@@ -36,6 +36,8 @@ export interface WatchState {
   readonly name: string;
   /** True once an answer has been decoded. */
   ready: boolean;
+  /** Wall time at which the watch was made. */
+  readonly startedMs: number;
   /** Wall time of the last answer that was good, whether it had news or not. 0 before the first. */
   lastProgressMs: number;
   /** Why the last read gave nothing. Undefined while all is well. */
@@ -64,7 +66,14 @@ const RETRY_AFTER_CAP_MS = 60_000;
  * has caught up. Never throws but for the signal, with which it ends.
  */
 export function watch<T>(options: WatchOptions<T>, signal: AbortSignal): Watch<T> {
-  const state: WatchState = { name: options.name, ready: false, lastProgressMs: 0, error: undefined };
+  const startedMs = (options.clock ?? systemClock).wallMs();
+  const state: WatchState = {
+    name: options.name,
+    ready: false,
+    startedMs,
+    lastProgressMs: 0,
+    error: undefined,
+  };
   return { state, [Symbol.asyncIterator]: () => run(options, state, signal) };
 }
 

@@ -19,6 +19,7 @@ export function agentConfig(deps: NodeDeps): Registration<NodeSnapshot> {
     readOnly: deps.isDryRun,
   });
   return {
+    watchTarget: (onChange, signal) => target.watchEdits(onChange, signal),
     controller: {
       name: NAME,
       scope: "node",
