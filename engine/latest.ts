@@ -1,18 +1,18 @@
-/** Hands values to one consumer. A value that was not taken yet is replaced by the next: the newest wins. */
+/** Hands each value to one consumer. A value that was not taken yet is replaced by the next: the newest wins. */
 export class Latest<T> {
   #waiting: { readonly value: T } | undefined;
   #failure: { readonly error: unknown } | undefined;
-  #wake: (() => void) | undefined;
+  readonly #sleepers = new Set<() => void>();
 
   set(value: T): void {
     this.#waiting = { value };
-    this.#wake?.();
+    this.#wakeAll();
   }
 
   /** Ends the values with an error. */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#wake?.();
+    this.#wakeAll();
   }
 
   /** Ends without an error when the signal aborts. */
@@ -29,14 +29,18 @@ export class Latest<T> {
     }
   }
 
+  #wakeAll(): void {
+    for (const wake of this.#sleepers) wake();
+  }
+
   async #changed(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const done = (): void => {
-        this.#wake = undefined;
+        this.#sleepers.delete(done);
         signal.removeEventListener("abort", done);
         resolve();
       };
-      this.#wake = done;
+      this.#sleepers.add(done);
       signal.addEventListener("abort", done, { once: true });
     });
   }
