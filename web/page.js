@@ -7,6 +7,7 @@ const STATES = {
   unknown: { sign: "…", word: "waiting", style: "wait", order: 2 },
   ready: { sign: "✔", word: "ready", style: "good", order: 3 },
 };
+const GRAVITY = ["False", "Unknown", "True"];
 const SIGNS = { True: ["✔", "good"], False: ["✘", "bad"], Unknown: ["…", "wait"] };
 
 const find = (id) => document.getElementById(id);
@@ -194,9 +195,10 @@ async function refreshDetails(service) {
 }
 
 function detailsOf(statuses) {
-  const conditions = statuses.flatMap(({ writer, conditions: own }) =>
-    own.map((one) => ({ ...one, writer })),
-  );
+  // At night the first line is the one that is read.
+  const conditions = statuses
+    .flatMap(({ writer, conditions: own }) => own.map((one) => ({ ...one, writer })))
+    .sort((a, b) => GRAVITY.indexOf(a.status) - GRAVITY.indexOf(b.status));
   const objects = statuses.flatMap(({ objects: own }) => own);
   const events = statuses
     .flatMap(({ events: own }) => own)
