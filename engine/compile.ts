@@ -1,6 +1,7 @@
 import type { Problem } from "../crds/problem.ts";
 import type { GlobalMonitor } from "../crds/global-monitor.ts";
-import type { Held, Wish } from "../crds/resolve.ts";
+import type { Held, Resolution, Wish } from "../crds/resolve.ts";
+import { changedKeys, patched } from "./patch.ts";
 import type { Desired, DesiredObject } from "./plan.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -43,6 +44,60 @@ export function compileAll<Body>(
     if (compiled.problems !== undefined) problems.push(...compiled.problems);
   }
   return { objects, held, paused: resting, problems };
+}
+
+export interface CompileEachOptions<S extends Snapshot, Body> {
+  readonly compileOne: (wish: Wish, snapshot: S) => Compiled<Body>;
+  readonly compileGlobal?: (wish: GlobalMonitor) => Compiled<Body>;
+  /** What else a service's objects depend on, by service. */
+  readonly alsoOf?: (snapshot: S) => ReadonlyMap<string, object>;
+}
+
+/**
+ * Makes a compile that does the same as `compileAll` and remembers its last result: where only some
+ * services changed, whose wishes are in order, it costs those and a copy.
+ */
+export function compileEach<S extends Snapshot, Body>(
+  options: CompileEachOptions<S, Body>,
+): (snapshot: S) => Desired<Body> {
+  const { compileOne, compileGlobal, alsoOf } = options;
+  let last: { readonly snapshot: S; readonly desired: Desired<Body> } | undefined;
+
+  function patchLast(snapshot: S): Desired<Body> | undefined {
+    if (last === undefined || last.snapshot.paused !== snapshot.paused) return undefined;
+    const changed = new Set(changedKeys(last.snapshot.services, snapshot.services));
+    if (alsoOf !== undefined)
+      for (const name of changedKeys(alsoOf(last.snapshot), alsoOf(snapshot))) changed.add(name);
+    if (changed.size === 0) return last.desired;
+    const changes = new Map<string, DesiredObject<Body> | undefined>();
+    for (const name of changed) {
+      const before = plain(last.snapshot.services.get(name), last.snapshot, compileOne);
+      const after = plain(snapshot.services.get(name), snapshot, compileOne);
+      if (before === undefined || after === undefined) return undefined;
+      for (const { key } of before) changes.set(key, undefined);
+      for (const object of after) changes.set(object.key, object);
+    }
+    return { ...last.desired, objects: patched(last.desired.objects, changes) };
+  }
+
+  return (snapshot) => {
+    const desired =
+      patchLast(snapshot) ?? compileAll(snapshot, (wish) => compileOne(wish, snapshot), compileGlobal);
+    last = { snapshot, desired };
+    return desired;
+  };
+}
+
+/** The objects of a service that has nothing but objects. Undefined if there is more to say of it. */
+function plain<S extends Snapshot, Body>(
+  resolution: Resolution | undefined,
+  snapshot: S,
+  compileOne: CompileEachOptions<S, Body>["compileOne"],
+): readonly DesiredObject<Body>[] | undefined {
+  if (resolution === undefined) return [];
+  if (resolution.state !== "accepted" || resolution.wish.paused) return undefined;
+  const { objects, held, problems } = compileOne(resolution.wish, snapshot);
+  return (held?.size ?? 0) === 0 && (problems?.length ?? 0) === 0 ? objects : undefined;
 }
 
 function whyHeld({ problems }: Held): string {

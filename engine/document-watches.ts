@@ -8,6 +8,7 @@ import {
   type DocumentsView,
   type RawDocument,
 } from "./documents.ts";
+import { changedKeys, patched } from "./patch.ts";
 import type { Proof } from "./proof.ts";
 import { documentsRequest, follow, keyRequest } from "./source.ts";
 import { KV_RATE, watch, type ReadRate, type Watch } from "./watch.ts";
@@ -35,6 +36,14 @@ interface Slot<T> {
   last: { readonly value: T } | undefined;
 }
 
+interface Picked {
+  readonly all: ReadonlyMap<string, RawDocument>;
+  readonly wanted: ReadonlySet<string>;
+  readonly documents: ReadonlyMap<string, RawDocument>;
+}
+
+const NOTHING_PICKED: Picked = { all: new Map(), wanted: new Set(), documents: new Map() };
+
 /** A key that is not there wakes its readers at every write to Consul's KV store, before Consul 1.12. */
 const KEY_RATE: ReadRate = { burst: 20, perSecond: 5 };
 
@@ -48,6 +57,8 @@ export class DocumentWatches {
   readonly #keys = new Map<string, Slot<RawDocument | undefined>>();
   #prefix: Slot<DocumentsView> | undefined;
   #wanted: ReadonlySet<string> = new Set();
+  /** What was last picked of the prefix, so that one changed document costs no look at the others. */
+  #picked: Picked | undefined;
 
   constructor(options: DocumentWatchesOptions, signal: AbortSignal) {
     this.#options = options;
@@ -72,15 +83,11 @@ export class DocumentWatches {
 
   /** The wanted documents, or undefined while a watch fails or has not answered yet. */
   whole(): ReadonlyMap<string, RawDocument> | undefined {
-    const found = new Map<string, RawDocument>();
     if (this.#prefix !== undefined) {
-      if (!isGood(this.#prefix)) return undefined;
-      for (const name of this.#wanted) {
-        const document = this.#prefix.last?.value.documents.get(name);
-        if (document !== undefined) found.set(name, document);
-      }
-      return found;
+      const all = this.#prefix.last?.value.documents;
+      return all === undefined || !isGood(this.#prefix) ? undefined : this.#pick(all);
     }
+    const found = new Map<string, RawDocument>();
     for (const name of [SENTINEL, ...this.#wanted]) {
       const slot = this.#keys.get(name);
       if (slot === undefined || !isGood(slot)) return undefined;
@@ -88,6 +95,16 @@ export class DocumentWatches {
       if (document !== undefined && name !== SENTINEL) found.set(name, document);
     }
     return found;
+  }
+
+  #pick(all: ReadonlyMap<string, RawDocument>): ReadonlyMap<string, RawDocument> {
+    const wanted = this.#wanted;
+    const before = this.#picked?.wanted === wanted ? this.#picked : NOTHING_PICKED;
+    const names = before === NOTHING_PICKED ? wanted : changedKeys(before.all, all);
+    const changes = new Map<string, RawDocument | undefined>();
+    for (const name of names) if (wanted.has(name)) changes.set(name, all.get(name));
+    this.#picked = { all, wanted, documents: patched(before.documents, changes) };
+    return this.#picked.documents;
   }
 
   /** Everything that has been read, so that unchanged documents stay the same objects. */

@@ -1,5 +1,6 @@
 import { ApiError } from "../clients/errors.ts";
 import { diffAnswers } from "./answer-diff.ts";
+import { patched } from "./patch.ts";
 
 /** One document of the KV store, as it stands there. */
 export interface RawDocument {
@@ -59,13 +60,12 @@ export function foldDocuments(previous: DocumentsView, raw: Buffer, prefix: stri
     return { documents: previous.documents, hasSentinel, raw };
   }
 
-  const documents = new Map(previous.documents);
-  for (const name of gone) documents.delete(name);
+  const changes = new Map<string, RawDocument | undefined>(gone.map((name) => [name, undefined]));
   for (const entry of changed) {
     const name = nameOf(entry);
-    documents.set(name, updated(previous.documents.get(name), name, entry));
+    changes.set(name, updated(previous.documents.get(name), name, entry));
   }
-  return { documents, hasSentinel, raw };
+  return { documents: patched(previous.documents, changes), hasSentinel, raw };
 }
 
 function foldAll(previous: DocumentsView, raw: Buffer, prefix: string): DocumentsView {

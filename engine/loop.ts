@@ -7,6 +7,7 @@ import type { Log } from "./log.ts";
 import type { Memory } from "./memory.ts";
 import type { Metrics } from "./metrics.ts";
 import { ObservedCache } from "./observed.ts";
+import { changedKeys } from "./patch.ts";
 import type { Desired, Plan } from "./plan.ts";
 import { applyPolicies, type DeleteLimit } from "./policies.ts";
 import { Publisher } from "./publish.ts";
@@ -240,12 +241,10 @@ export class ControllerLoop<S extends Snapshot, Body> {
   }
 
   #changedServices(snapshot: S): ReadonlySet<string> {
-    const changed = new Set<string>();
-    for (const [service, resolution] of snapshot.services) {
-      if (this.#seen.get(service) !== resolution) changed.add(service);
-    }
-    this.#seen = snapshot.services;
-    return changed;
+    const { services } = snapshot;
+    const changed = [...changedKeys(this.#seen, services)].filter((service) => services.has(service));
+    this.#seen = services;
+    return new Set(changed);
   }
 
   /** Whoever is back begins its next absence anew, in the next process as well. */

@@ -12,6 +12,7 @@ import {
   type RawDocument,
 } from "./documents.ts";
 import { Latest } from "./latest.ts";
+import { changedKeys } from "./patch.ts";
 import { Proof } from "./proof.ts";
 import {
   documentsRequest,
@@ -102,7 +103,7 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
     if (
       given?.node === view.node &&
       given.instances === view.instances &&
-      isSameMap(given.documents, found)
+      changedKeys(given.documents, found).size === 0
     ) {
       return undefined;
     }
@@ -216,10 +217,6 @@ function pick(
     if (document !== undefined) picked.set(name, document);
   }
   return picked;
-}
-
-function isSameMap(a: ReadonlyMap<string, RawDocument>, b: ReadonlyMap<string, RawDocument>): boolean {
-  return a.size === b.size && [...a].every(([name, document]) => b.get(name) === document);
 }
 
 function unnamed(error: unknown): ApiError {

@@ -3,6 +3,7 @@ import type { Policy } from "../crds/policy.ts";
 import { isReserved } from "../crds/names.ts";
 import { isGlobalMonitorName, resolveReserved } from "../crds/reserved.ts";
 import { readDefaults, resolve, type DocumentText, type Ground, type Resolution } from "../crds/resolve.ts";
+import { changedKeys, patched } from "./patch.ts";
 import { compareText } from "./plan.ts";
 import type { ClusterState, NodeState, RawInstance } from "./sources.ts";
 
@@ -38,6 +39,20 @@ interface Remembered {
   readonly resolution: Resolution | undefined;
 }
 
+/** What was resolved last, as a whole. */
+interface Resolved {
+  readonly catalog: ReadonlyMap<string, readonly string[]>;
+  readonly documents: ReadonlyMap<string, DocumentText>;
+  readonly ground: Ground;
+  readonly services: ReadonlyMap<string, Resolution>;
+}
+
+/** Tags of a node's services, and what they were taken from. */
+interface NodeTags {
+  readonly instances: NodeState["instances"];
+  readonly tags: ReadonlyMap<string, readonly string[]>;
+}
+
 const NO_TAGS: readonly string[] = [];
 const NONE: ReadonlySet<string> = new Set();
 
@@ -50,6 +65,8 @@ export class Resolver {
   #ground: Ground | undefined;
   #defaultsText: string | undefined;
   #remembered = new Map<string, Remembered>();
+  #resolved: Resolved | undefined;
+  #nodeTags: NodeTags | undefined;
   readonly #tagsOf = new WeakMap<readonly RawInstance[], readonly string[]>();
 
   constructor(options: ResolverOptions) {
@@ -62,9 +79,7 @@ export class Resolver {
 
   /** A node looks only at the services that it runs, whatever documents it can read. */
   ofNode(state: NodeState, paused: ReadonlySet<string> = NONE): NodeSnapshot {
-    const tags = new Map<string, readonly string[]>();
-    for (const [service, instances] of state.instances) tags.set(service, this.#union(instances));
-    const services = this.#resolveAll(tags, state.documents, false);
+    const services = this.#resolveAll(this.#tagsOn(state.instances), state.documents, false);
     return { services, paused, node: state.node, instances: state.instances };
   }
 
@@ -74,14 +89,61 @@ export class Resolver {
     alsoWithoutInstance: boolean,
   ): ReadonlyMap<string, Resolution> {
     const ground = this.#groundFor(documents.get("_defaults"));
+    const services =
+      this.#resolveChanged(catalog, documents, ground, alsoWithoutInstance) ??
+      this.#resolveEvery(catalog, documents, ground, alsoWithoutInstance);
+    this.#resolved = { catalog, documents, ground, services };
+    return services;
+  }
+
+  /** The common case: a few services changed since the last time. Undefined if it is another case. */
+  #resolveChanged(
+    catalog: ReadonlyMap<string, readonly string[]>,
+    documents: ReadonlyMap<string, DocumentText>,
+    ground: Ground,
+    alsoWithoutInstance: boolean,
+  ): ReadonlyMap<string, Resolution> | undefined {
+    const last = this.#resolved;
+    if (last?.ground !== ground) return undefined;
+    const changes = new Map<string, Resolution | undefined>();
+    for (const name of changedKeys(last.catalog, catalog).union(changedKeys(last.documents, documents))) {
+      // Who is over the quota depends on all of them.
+      if (isReserved(name)) return undefined;
+      const tags = catalog.get(name);
+      const document = documents.get(name);
+      if (tags === undefined && (document === undefined || !alsoWithoutInstance)) {
+        this.#remembered.delete(name);
+        changes.set(name, undefined);
+        continue;
+      }
+      const now = this.#resolveOne(name, tags ?? NO_TAGS, document, ground);
+      this.#remembered.set(name, now);
+      changes.set(name, now.resolution);
+    }
+    return patched(last.services, changes);
+  }
+
+  #resolveOne(
+    service: string,
+    tags: readonly string[],
+    document: DocumentText | undefined,
+    ground: Ground,
+  ): Remembered {
+    const before = this.#remembered.get(service);
+    if (before?.tags === tags && before.document === document && before.ground === ground) return before;
+    return { tags, document, ground, resolution: resolve(service, tags, document, ground) };
+  }
+
+  #resolveEvery(
+    catalog: ReadonlyMap<string, readonly string[]>,
+    documents: ReadonlyMap<string, DocumentText>,
+    ground: Ground,
+    alsoWithoutInstance: boolean,
+  ): ReadonlyMap<string, Resolution> {
     const remembered = new Map<string, Remembered>();
     const services = new Map<string, Resolution>();
     const visit = (service: string, tags: readonly string[], document: DocumentText | undefined): void => {
-      const before = this.#remembered.get(service);
-      const same = before?.tags === tags && before.document === document && before.ground === ground;
-      const now = same
-        ? before
-        : { tags, document, ground, resolution: resolve(service, tags, document, ground) };
+      const now = this.#resolveOne(service, tags, document, ground);
       remembered.set(service, now);
       if (now.resolution !== undefined) services.set(service, now.resolution);
     };
@@ -129,6 +191,14 @@ export class Resolver {
       this.#defaultsText = defaults?.text;
     }
     return this.#ground;
+  }
+
+  #tagsOn(instances: NodeState["instances"]): ReadonlyMap<string, readonly string[]> {
+    if (this.#nodeTags?.instances !== instances) {
+      const tags = new Map([...instances].map(([service, list]) => [service, this.#union(list)]));
+      this.#nodeTags = { instances, tags };
+    }
+    return this.#nodeTags.tags;
   }
 
   #union(instances: readonly RawInstance[]): readonly string[] {

@@ -4,7 +4,7 @@ import type { Policy } from "../../crds/policy.ts";
 import type { Problem } from "../../crds/problem.ts";
 import type { Wish } from "../../crds/resolve.ts";
 import { readTags } from "../../crds/tags.ts";
-import { compileAll, type Compiled } from "../../engine/compile.ts";
+import { compileEach, type Compiled } from "../../engine/compile.ts";
 import type { Desired } from "../../engine/plan.ts";
 import type { NodeSnapshot } from "../../engine/snapshot.ts";
 import type { RawInstance } from "../../engine/sources.ts";
@@ -33,8 +33,9 @@ export function compileAgentConfig(
   ground: AgentConfigGround,
 ): (snapshot: NodeSnapshot) => Desired<AgentFile> {
   const remembered = new WeakMap<Wish, Remembered>();
-  return (snapshot) =>
-    compileAll(snapshot, (wish) => {
+  return compileEach({
+    alsoOf: (snapshot: NodeSnapshot) => snapshot.instances,
+    compileOne: (wish, snapshot) => {
       const instances = snapshot.instances.get(wish.service);
       if (instances === undefined || instances.length === 0) return NOTHING;
       const before = remembered.get(wish);
@@ -47,7 +48,8 @@ export function compileAgentConfig(
       );
       remembered.set(wish, { instances, compiled });
       return compiled;
-    });
+    },
+  });
 }
 
 function compileWish(

@@ -3,7 +3,7 @@ import type { MonitorLayer, PackMonitor } from "../../crds/monitor.ts";
 import { fillInText, type Variables } from "../../crds/pack.ts";
 import type { Problem } from "../../crds/problem.ts";
 import type { Wish } from "../../crds/resolve.ts";
-import { compileAll, remember, type Compiled } from "../../engine/compile.ts";
+import { compileEach, remember, type Compiled } from "../../engine/compile.ts";
 import type { Desired, DesiredObject } from "../../engine/plan.ts";
 import type { Snapshot } from "../../engine/snapshot.ts";
 import { effectiveOptions, optionVariables } from "../options.ts";
@@ -24,7 +24,7 @@ interface Definition extends MonitorLayer {
 export function compileMonitors(clusterId: string): (snapshot: Snapshot) => Desired<MonitorBody> {
   const compileOne = remember((wish: Wish) => compileWish(wish, clusterId));
   const compileGlobal = remember((wish: GlobalMonitor) => compileOfNoService(wish, clusterId));
-  return (snapshot) => compileAll(snapshot, compileOne, compileGlobal);
+  return compileEach({ compileOne, compileGlobal });
 }
 
 function compileWish(wish: Wish, clusterId: string): Compiled<MonitorBody> {
