@@ -13,12 +13,12 @@ const section = (text: string, title: string): string => text.split(`\n## ${titl
 const reasonsTable = (): string =>
   section(page("architecture.md"), "Conditions and reasons").split("\n\n| reason")[1]!;
 
-/** Words of the same shape in these files that are no reasons of a condition. */
-const OTHERS = new Set([
-  ...["ApiError", "RefusedError", "UnsafeConfigError", "Error"], // names of classes
-  ...["MonitorsSynced", "ConfigWritten", "AgentLoaded", "Ready", "Stalled", "Drift"], // conditions, a reason in the log
-  ...["Created", "Updated", "Deleted", "DriftCorrected", "True", "False", "Unknown"], // events, states
-]);
+/** Words of the same shape in these files that are no reasons of a condition: classes, conditions, events, states. */
+const OTHERS = new Set(
+  "ApiError RefusedError UnsafeConfigError Error MonitorsSynced ConfigWritten AgentLoaded Ready Stalled Drift Created Updated Deleted DriftCorrected True False Unknown".split(
+    " ",
+  ),
+);
 
 test("the metrics of operations.md are those of the program", async () => {
   const metrics = await createMetrics().registry.getMetricsAsJSON();
