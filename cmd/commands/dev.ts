@@ -232,9 +232,7 @@ function complete(
     const conditions = conditionsOf(service);
     return (
       needed.every((type) => conditions.some((one) => one.type === type && one.status === "True")) &&
-      conditions.every(
-        ({ type, status }) => status !== "False" || (type === "AgentLoaded" && agent === undefined),
-      )
+      conditions.every(({ type, status }) => !type.endsWith("Synced") || status === "True")
     );
   };
   return (
