@@ -145,8 +145,7 @@ export async function expectState(world: World, wanted: State, timeout = 30_000)
   try {
     await expect.poll(async () => await world.state(), { timeout, interval: 25 }).toEqual(wanted);
   } catch (error) {
-    const last = world.operators.map((operator) => operator.describe()).join("\n");
-    throw new Error(`${String(error)}\n${last}`, { cause: error });
+    throw new Error(`${String(error)}\n${world.operators.at(-1)?.describe()}`, { cause: error });
   }
 }
 
