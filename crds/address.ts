@@ -16,6 +16,10 @@ REFUSED.addSubnet("224.0.0.0", 3, "ipv4");
 REFUSED.addSubnet("fe80::", 10, "ipv6");
 REFUSED.addAddress("fd00:ec2::254", "ipv6"); // metadata of AWS
 REFUSED.addAddress("fd20:ce::254", "ipv6"); // metadata of Google Cloud
+// IPv4 link-local addresses written as IPv6: compatible, translated (NAT64) and 6to4. Mapped ones are checked as IPv4.
+REFUSED.addSubnet("::a9fe:0", 112, "ipv6");
+REFUSED.addSubnet("64:ff9b::a9fe:0", 112, "ipv6");
+REFUSED.addSubnet("2002:a9fe::", 32, "ipv6");
 REFUSED.addSubnet("ff00::", 8, "ipv6");
 REFUSED.addAddress("::", "ipv6");
 

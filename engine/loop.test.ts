@@ -239,6 +239,26 @@ test("what stood in the way is looked at again at the next resync", async () => 
   expect(world.target.world()).toEqual({ "ray/noisy": "1" });
 });
 
+test("a service that is paused by command says so, is left alone, and says when it goes on", async () => {
+  const world = startLoop();
+  world.wish({ ray: { noisy: "1" } });
+  await world.clock.advance(0);
+
+  world.wish({ ray: { noisy: "1" } }, ["ray"]);
+  await world.clock.advance(0);
+  const paused = world.condition("ray");
+  world.wish({ ray: { noisy: "2" } }, ["ray"]);
+  await world.clock.advance(600_000);
+  const meanwhile = world.target.world();
+  world.wish({ ray: { noisy: "2" } });
+  await world.clock.advance(0);
+
+  expect(paused).toMatchObject({ status: "False", reason: "Paused" });
+  expect(meanwhile).toEqual({ "ray/noisy": "1" });
+  expect(world.target.world()).toEqual({ "ray/noisy": "2" });
+  expect(world.condition("ray")).toMatchObject({ status: "True", reason: "Synced" });
+});
+
 test("deletes at the end of the grace period, not before", async () => {
   const world = startLoop({ graceMs: 25_000 });
   world.wish({ ray: { noisy: "1" } });

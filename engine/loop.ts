@@ -68,7 +68,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   /** Condition types that the last verification had something to say of, by service. */
   #verified: ReadonlyMap<string, readonly string[]> = new Map();
   #snapshot: S | undefined;
-  #seen: S["services"] = new Map();
+  #seen: Pick<Snapshot, "services" | "paused"> = NOTHING_SEEN;
   /** Services whose wish has changed since a pass went to its end. */
   #urgent: ReadonlySet<string> = new Set();
   #report: Report<Body> | undefined;
@@ -135,7 +135,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
       const { controller, log, metrics } = this.#options;
       this.#cache.markStale();
       // Whatever was not told yet is told by the next pass.
-      this.#seen = new Map();
+      this.#seen = NOTHING_SEEN;
       this.#schedule.failed(0);
       metrics.reconcileErrors.inc({ controller: controller.name });
       log.error({ controller: controller.name, error: toError(error).message }, "pass failed unexpectedly");
@@ -240,11 +240,13 @@ export class ControllerLoop<S extends Snapshot, Body> {
     });
   }
 
+  /** Services with another wish than in the pass before, or that were paused or resumed by command. */
   #changedServices(snapshot: S): ReadonlySet<string> {
-    const { services } = snapshot;
-    const changed = [...changedKeys(this.#seen, services)].filter((service) => services.has(service));
-    this.#seen = services;
-    return new Set(changed);
+    const { services, paused } = snapshot;
+    const changed = new Set(changedKeys(this.#seen.services, services));
+    for (const service of paused.symmetricDifference(this.#seen.paused)) changed.add(service);
+    this.#seen = { services, paused };
+    return new Set([...changed].filter((service) => services.has(service)));
   }
 
   /** Whoever is back begins its next absence anew, in the next process as well. */
@@ -321,6 +323,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   }
 }
 
+const NOTHING_SEEN: Pick<Snapshot, "services" | "paused"> = { services: new Map(), paused: new Set() };
 const NOTHING: Desired<never> = { objects: new Map(), held: new Map(), paused: new Set(), problems: [] };
 
 function failed<Body>(error: Error): Report<Body> {

@@ -1,0 +1,195 @@
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+
+import { STRICT_POLICY, type Policy } from "../../crds/policy.ts";
+import { resolve, type Resolution } from "../../crds/resolve.ts";
+import type { NodeSnapshot } from "../../engine/snapshot.ts";
+import type { RawInstance } from "../../engine/sources.ts";
+import { exampleGround } from "../../test/builders/packs.ts";
+import { compileAgentConfig } from "./compile.ts";
+
+function instance(over: Partial<RawInstance> = {}): RawInstance {
+  return {
+    id: "ray-1",
+    service: "ray",
+    address: "10.0.0.5",
+    port: 8080,
+    tags: ["dd-observe"],
+    meta: {},
+    ...over,
+  };
+}
+
+function snapshotOf(
+  instances: readonly RawInstance[],
+  document: string | undefined,
+  policy: Policy = STRICT_POLICY,
+): NodeSnapshot {
+  const tags = [...new Set(instances.flatMap((one) => one.tags))].sort();
+  const text = document === undefined ? undefined : { text: document, generation: 7 };
+  const resolution = resolve("ray", tags, text, exampleGround({ policy }));
+  return {
+    services: new Map<string, Resolution>(resolution === undefined ? [] : [["ray", resolution]]),
+    paused: new Set(),
+    node: { name: "node-1", address: "10.0.0.5" },
+    instances: new Map([["ray", instances]]),
+  };
+}
+
+function compile(instances: readonly RawInstance[], document?: string, policy: Policy = STRICT_POLICY) {
+  const ground = { clusterId: "dc1", policy, tagName: "dd-observe" };
+  const desired = compileAgentConfig(ground)(snapshotOf(instances, document, policy));
+  const [object] = desired.objects.values();
+  const file =
+    object === undefined ? undefined : (parse(object.body.text) as { instances: Record<string, unknown>[] });
+  return { desired, object, file, endpoints: file?.instances.map((one) => one["openmetrics_endpoint"]) };
+}
+
+test.for([
+  {
+    title: "the registered port, the pack's path",
+    tags: [],
+    document: undefined,
+    endpoint: "http://10.0.0.5:8080/metrics",
+  },
+  {
+    title: "the tagged port and path",
+    tags: ["dd-observe.port=9000", "dd-observe.path=/m"],
+    document: undefined,
+    endpoint: "http://10.0.0.5:9000/m",
+  },
+  {
+    title: "the document's port before the tagged one",
+    tags: ["dd-observe.port=9000"],
+    document: "endpoint: {port: 7000}",
+    endpoint: "http://10.0.0.5:7000/metrics",
+  },
+  {
+    title: "the document's scheme",
+    tags: [],
+    document: "endpoint: {scheme: https}",
+    endpoint: "https://10.0.0.5:8080/metrics",
+  },
+])("asks at $title", ({ tags, document, endpoint }) => {
+  const { endpoints } = compile([instance({ tags: ["dd-observe", ...tags] })], document);
+
+  expect(endpoints).toEqual([endpoint]);
+});
+
+test("writes an IPv6 address as URLs want it", () => {
+  const { endpoints } = compile([instance({ address: "2001:db8::1" })]);
+
+  expect(endpoints).toEqual(["http://[2001:db8::1]:8080/metrics"]);
+});
+
+test("puts every instance into one file, each with the port of its own tag, in an order of its own", () => {
+  const a = instance({ id: "ray-1", tags: ["dd-observe", "dd-observe.port=9001"] });
+  const b = instance({ id: "ray-2", tags: ["dd-observe", "dd-observe.port=9002"] });
+
+  const there = compile([a, b]);
+  const back = compile([b, a]);
+
+  expect(there.endpoints).toEqual(["http://10.0.0.5:9001/metrics", "http://10.0.0.5:9002/metrics"]);
+  expect(back.object?.body).toEqual(there.object?.body);
+});
+
+test("asks once where two instances share an endpoint", () => {
+  const { endpoints } = compile([instance({ id: "ray-1" }), instance({ id: "ray-2" })]);
+
+  expect(endpoints).toHaveLength(1);
+});
+
+test.for(["169.254.169.254", "::ffff:169.254.169.254", "metadata.google.internal", "0.0.0.0"])(
+  "keeps what stands there, and says why, if the only instance is at %s",
+  (address) => {
+    const { desired } = compile([instance({ address })]);
+
+    expect(desired.objects.size).toBe(0);
+    expect([...desired.held.keys()]).toEqual(["ray/ray"]);
+    expect(desired.problems).toMatchObject([{ owner: "ray", reason: "AddressRefused" }]);
+  },
+);
+
+test("leaves out an instance at a refused address, and observes the others", () => {
+  const { desired, endpoints } = compile([
+    instance({ address: "169.254.169.254" }),
+    instance({ id: "ray-2" }),
+  ]);
+
+  expect(endpoints).toEqual(["http://10.0.0.5:8080/metrics"]);
+  expect(desired.problems).toMatchObject([{ reason: "AddressRefused" }]);
+});
+
+test.for([
+  { title: "the node's own name", address: "node-1", hosts: [], refused: false },
+  { title: "a name that the policy allows", address: "ray.internal", hosts: ["*.internal"], refused: false },
+  { title: "any other name", address: "ray.example", hosts: ["*.internal"], refused: true },
+])("$title as an address is refused: $refused", ({ address, hosts, refused }) => {
+  const { desired } = compile([instance({ address })], undefined, { ...STRICT_POLICY, endpointHosts: hosts });
+
+  expect(desired.problems.map(({ reason }) => reason)).toEqual(refused ? ["AddressRefused"] : []);
+});
+
+test("says that a port is missing, and what to do", () => {
+  const { desired } = compile([instance({ port: 0 })]);
+
+  expect(desired.problems).toMatchObject([
+    {
+      reason: "NoPort",
+      message: "instance ray-1 registered no port; set endpoint.port or the tag dd-observe.port=<port>",
+    },
+  ]);
+});
+
+test.for([
+  { title: "the pack's default", document: "", settings: { min_collection_interval: 15 } },
+  {
+    title: "what the document says",
+    document: "agent: {interval: 30}",
+    settings: { min_collection_interval: 30 },
+  },
+  {
+    title: "false as a value",
+    document: "agent: {buckets: false}",
+    settings: { collect_histogram_buckets: false },
+  },
+])("sets options to $title, under the Agent's names", ({ document, settings }) => {
+  const { file } = compile([instance()], document);
+
+  expect(file?.instances[0]).toMatchObject({ ...settings, allow_redirects: false });
+});
+
+test("tags what comes from the service", () => {
+  const { file } = compile([instance()], "env: prod\nteam: ml\ntags: [cost-center:42]");
+
+  expect(file?.instances[0]?.["tags"]).toEqual([
+    "cluster:dc1",
+    "cost-center:42",
+    "env:prod",
+    "service:ray",
+    "team:ml",
+  ]);
+});
+
+test("the file itself says that it is retained", () => {
+  const { object } = compile([instance()], "deletion: retain\ndrift: report");
+
+  expect(object).toMatchObject({ retain: true, drift: "report" });
+  expect(object?.body.text).toMatch(/^# Managed by dd-observe .*, kept\)/);
+});
+
+test("wants nothing where the service doesn't run", () => {
+  const { desired } = compile([], "team: ml");
+
+  expect([desired.objects.size, desired.held.size, desired.problems]).toEqual([0, 0, []]);
+});
+
+test("an unchanged service costs no second compile", () => {
+  const compileOnce = compileAgentConfig({ clusterId: "dc1", policy: STRICT_POLICY, tagName: "dd-observe" });
+  const snapshot = snapshotOf([instance()], undefined);
+
+  const first = compileOnce(snapshot).objects.get("ray/ray");
+  const second = compileOnce({ ...snapshot, services: new Map(snapshot.services) }).objects.get("ray/ray");
+
+  expect(second?.body).toBe(first?.body);
+});
