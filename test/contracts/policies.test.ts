@@ -24,7 +24,7 @@ const SEEN: Readonly<Record<Role, Readonly<Record<string, string>>>> = {
     'key_prefix "dd-observe/control/"': "source failing",
     'key_prefix "dd-observe/status/services/"': "status not stored",
     'key_prefix "dd-observe/backups/cluster/"': "backup not stored",
-    'key "dd-observe/state/organisation"': "ended",
+    'key "dd-observe/state/organisation"': "waiting for consul",
     'agent_prefix ""': "waiting for consul",
   },
   node: {
