@@ -66,12 +66,18 @@ function readControl(prefix: string, keys: readonly string[]): Control {
   return { paused: below("paused/"), approved: below("approved/") };
 }
 
-/** Reads once what people told the operator. */
+/**
+ * Reads once what people told the operator.
+ *
+ * @throws {ApiError} `unauthorized` if the token may not read it: a denied list looks like an empty one,
+ *   a denied key doesn't.
+ */
 export async function readControlOnce(
   consul: Consul,
   statePrefix: string,
   signal?: AbortSignal,
 ): Promise<Control> {
   const prefix = CONTROL_KEYS.prefix(statePrefix);
+  await consul.kvGet(CONTROL_KEYS.keep(statePrefix), {}, signal);
   return readControl(prefix, await consul.kvKeys(prefix, signal));
 }

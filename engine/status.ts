@@ -113,5 +113,9 @@ const NEEDS_A_PERSON: ReadonlySet<string> = new Set([
   "RolledBack",
   "AddressRefused",
   "NotAllowed",
+  "NoPort",
+  "InvalidQuery",
+  "InvalidThreshold",
+  "InvalidPlaceholder",
   "Conflict",
 ]);
