@@ -115,7 +115,7 @@ const COMMANDS: readonly Description[] = [
   {
     usage: "describe <service>",
     summary: "everything about one service, and why something is missing",
-    settings: [...CONSUL, ...DATADOG, ...RULES, "confdDir", "grace"],
+    settings: [...CONSUL, ...DATADOG, ...RULES, "confdDir"],
     options: [outputOption(["table", "json", "yaml"])],
     examples: ["dd-observe describe ray"],
     load: async () => (await import("./commands/describe.ts")).describe,

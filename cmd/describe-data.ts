@@ -100,8 +100,6 @@ export async function describeService(look: Look, service: string): Promise<Desc
       reportedNodes: files.map(({ node }) => node),
       approved: new Set(facts.approved.keys()),
       absentSince: view.statuses.find(({ absentSince }) => absentSince !== undefined)?.absentSince,
-      graceMs: config.graceMs,
-      now: Date.now(),
       leftOut: wish === undefined ? [] : leftOut(wish, fields, monitors, broken),
       broken,
     }),

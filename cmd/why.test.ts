@@ -4,8 +4,6 @@ import type { Resolution, Wish } from "../crds/resolve.ts";
 import type { WrittenCondition } from "./service-view.ts";
 import { why, type WhyFacts } from "./why.ts";
 
-const NOW = Date.parse("2026-01-01T00:10:00.000Z");
-
 const ACCEPTED: Resolution = {
   state: "accepted",
   service: "ray",
@@ -35,8 +33,6 @@ function facts(more: Partial<WhyFacts> = {}): WhyFacts {
     reportedNodes: ["node-1"],
     approved: new Set(),
     absentSince: undefined,
-    graceMs: 600_000,
-    now: NOW,
     leftOut: [],
     broken: [],
     ...more,
@@ -211,16 +207,31 @@ test.for<[string, Partial<WhyFacts>, RegExp, RegExp]>([
   expect(first?.weight).not.toBe("note");
 });
 
-test("counts down the grace period of a service that is gone", () => {
+test("tells since when a service is gone, and when its objects go", () => {
   const gone = facts({
     ...UNOBSERVED,
     tags: undefined,
     absentSince: "2026-01-01T00:05:00.000Z",
-    conditions: [condition("MonitorsSynced", "InGrace", "deleted in 300 s")],
+    conditions: [
+      condition(
+        "MonitorsSynced",
+        "InGrace",
+        "its objects are deleted at 2026-01-01T00:15:00.000Z unless it comes back",
+      ),
+    ],
   });
 
   expect(why(gone).map(({ weight }) => weight)).toEqual(["waiting", "waiting"]);
-  expect(why(gone)[1]?.message).toContain("its objects are deleted in 300 s unless it comes back");
+  expect(
+    why(gone)
+      .map(({ message }) => message)
+      .join("\n"),
+  ).toContain("deleted at 2026-01-01T00:15:00.000Z");
+  expect(
+    why(gone)
+      .map(({ message }) => message)
+      .join("\n"),
+  ).toContain("gone since 2026-01-01T00:05:00.000Z");
 });
 
 test("what is approved only waits for the next pass", () => {

@@ -35,8 +35,6 @@ export interface WhyFacts {
   readonly approved: ReadonlySet<string>;
   /** Since when the wish is gone, ISO 8601. */
   readonly absentSince: string | undefined;
-  readonly graceMs: number;
-  readonly now: number;
   /** Monitors of the pack that the wish leaves out, and why. */
   readonly leftOut: readonly { readonly name: string; readonly because: string }[];
   /** Monitors that are wished and cannot be made. */
@@ -256,8 +254,6 @@ function whyGone({
   resolution,
   conditions,
   absentSince,
-  graceMs,
-  now,
   service,
   kvPrefix,
   tagName,
@@ -267,15 +263,10 @@ function whyGone({
     if (conditions.length === 0) return [];
     return [{ weight: "waiting", message: "its wish is gone; no pass has noticed it yet" }];
   }
-  const leftMs = Date.parse(absentSince) + graceMs - now;
-  const when =
-    leftMs > 0
-      ? `its objects are deleted in ${Math.ceil(leftMs / 1000)} s unless it comes back`
-      : "its grace period is over, and its objects go at the next pass";
   return [
     {
       weight: "waiting",
-      message: `its wish is gone since ${absentSince}: ${when}`,
+      message: `its wish is gone since ${absentSince}`,
       action: `To keep them: ${isReserved(service) ? "" : `register it with the tag ${tagName}, or `}put ${kvPrefix}/${service} back.`,
     },
   ];

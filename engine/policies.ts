@@ -129,10 +129,10 @@ export function waitOutGrace<Body>(
   return withhold(plan, (action) => {
     const since = action.type === "delete" ? absentSince.get(action.observed.owner) : undefined;
     if (since === undefined || now >= since + graceMs) return undefined;
-    const seconds = Math.ceil((since + graceMs - now) / 1000);
+    const end = new Date(since + graceMs).toISOString();
     return {
       reason: "InGrace",
-      message: `${subjectOf(ownerOf(action))} is gone; its objects are deleted in ${seconds} s unless it comes back`,
+      message: `${subjectOf(ownerOf(action))} is gone; its objects are deleted at ${end} unless it comes back`,
     };
   });
 }
