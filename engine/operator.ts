@@ -11,6 +11,7 @@ import type { Log } from "./log.ts";
 import { ControllerLoop } from "./loop.ts";
 import type { Memory } from "./memory.ts";
 import type { Metrics } from "./metrics.ts";
+import { changedKeys } from "./patch.ts";
 import type { DeleteLimit } from "./policies.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { parseStatus, type Condition } from "./status.ts";
@@ -217,8 +218,9 @@ export function tell<S extends Snapshot>(
   waiting: readonly { readonly condition: string; readonly reason: string; readonly message: string }[],
   told: Snapshot["services"] = new Map(),
 ): void {
-  for (const [service, resolution] of services) {
-    if (told.get(service) === resolution) continue;
+  for (const service of changedKeys(told, services)) {
+    const resolution = services.get(service);
+    if (resolution === undefined) continue;
     board.know(service, resolution.generation);
     const conditions = waiting.map(({ condition, reason, message }): Condition => ({
       type: condition,

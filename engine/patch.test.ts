@@ -68,3 +68,29 @@ test("a patch that changes nothing gives the same map", () => {
     ),
   ).toBe(before);
 });
+
+test("a large map that is patched time and again is what setting and deleting make of it", () => {
+  const names = Array.from({ length: 600 }, (_, at) => `service-${at}`);
+  const start = new Map(names.map((name) => [name, 0]));
+  const step = fc.tuple(
+    fc.constantFrom(...names, "new-1", "new-2"),
+    fc.option(fc.nat(3), { nil: undefined }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+      const plain = new Map(start);
+      let map: ReadonlyMap<string, number> = start;
+      for (const [name, value] of steps) {
+        map = patched(map, new Map([[name, value]]));
+        if (value === undefined) plain.delete(name);
+        else plain.set(name, value);
+      }
+
+      expect(new Map(map)).toEqual(plain);
+      expect(map.size).toBe(plain.size);
+      expect(names.filter((name) => map.has(name))).toEqual(names.filter((name) => plain.has(name)));
+      expect(names.map((name) => map.get(name))).toEqual(names.map((name) => plain.get(name)));
+    }),
+    { numRuns: 30 },
+  );
+});

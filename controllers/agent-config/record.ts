@@ -69,8 +69,17 @@ export function parseManifest(text: string | undefined, clusterId: string): Mani
 /** One line per file, so that two manifests can be compared by eye. */
 export function renderManifest({ reloadedAt, files }: Manifest, clusterId: string): string {
   const head = JSON.stringify({ version: 1, clusterId, reloadedAt });
-  const lines = [...files]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([path, record]) => `${JSON.stringify(path)}:${JSON.stringify(record)}`);
+  const lines = [...files].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, record]) => lineOf(path, record));
   return `${head.slice(0, -1)},"files":{\n${lines.join(",\n")}\n}}\n`;
+}
+
+/** Records are replaced, not changed, and most of them stay the same from one manifest to the next. */
+const linesOf = new WeakMap<FileRecord, { readonly path: string; readonly line: string }>();
+
+function lineOf(path: string, record: FileRecord): string {
+  const known = linesOf.get(record);
+  if (known?.path === path) return known.line;
+  const line = `${JSON.stringify(path)}:${JSON.stringify(record)}`;
+  linesOf.set(record, { path, line });
+  return line;
 }
