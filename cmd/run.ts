@@ -42,6 +42,8 @@ interface Process {
   readonly checks: (() => Check)[];
   /** Feeds that must have a snapshot before the process is ready. */
   readonly feeds: { readonly snapshot: unknown }[];
+  /** Services that the last term as the leader knew. */
+  known: readonly string[];
   standing: Standing | undefined;
 }
 
@@ -87,6 +89,7 @@ export async function startOperator(
     boards: new Map(),
     checks: [],
     feeds: [],
+    known: [],
     standing: undefined,
   };
 
@@ -180,6 +183,7 @@ function noteStanding(process: Process, standing: Standing): void {
 async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: Term): Promise<void> {
   const { config, consul, settings, log, clusterId, stop } = process;
   const board = new Board("controller");
+  board.addKnown(process.known);
   process.boards.set("controller", board);
   const store = async (ops: Parameters<Term["fencedTxn"]>[0]): Promise<{ readonly ok: true }> => {
     await term.fencedTxn(ops);
@@ -219,6 +223,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
       abort,
     );
   } finally {
+    process.known = board.known();
     process.boards.delete("controller");
   }
 }

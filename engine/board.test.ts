@@ -169,6 +169,20 @@ test("only a service whose wish was seen is known, in the next process as well",
     ]);
 });
 
+test("what a term knew and had no time to store is known in the next one, until it is forgotten", () => {
+  const { board } = startBoard();
+  board.know("ray", 7);
+  const next = startBoard().board;
+
+  next.addKnown(board.known());
+  next.setConditions("ray", undefined, [SYNCED]);
+  const known = [next.isKnown("ray"), next.get("ray")?.isStranger];
+  next.forget("ray");
+
+  expect(known).toEqual([true, undefined]);
+  expect([next.isKnown("ray"), next.known()]).toEqual([false, []]);
+});
+
 test("the newest wish counts, even if its number is smaller", () => {
   const { board } = startBoard();
   board.know("ray", 4_711);

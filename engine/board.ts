@@ -26,6 +26,7 @@ export class Board {
   readonly #entries = new Map<string, Entry>();
   readonly #memories = new Map<string, Memory>();
   readonly #changed = new Set<string>();
+  readonly #seenBefore = new Set<string>();
 
   /** @param writer Who writes: `controller`, or the node's name. */
   constructor(writer: string, now: () => Date = () => new Date()) {
@@ -70,7 +71,19 @@ export class Board {
 
   /** True for a service whose wish this process, or one before it, has seen. */
   isKnown(service: string): boolean {
-    return this.#entries.get(service)?.isStranger === false;
+    return this.#seenBefore.has(service) || this.#entries.get(service)?.isStranger === false;
+  }
+
+  /** The services that are known. */
+  known(): readonly string[] {
+    return [...new Set([...this.#seenBefore, ...this.#entries.keys()])].filter((service) =>
+      this.isKnown(service),
+    );
+  }
+
+  /** Takes over what an earlier term of this process knew, and may have had no time to store. */
+  addKnown(services: Iterable<string>): void {
+    for (const service of services) this.#seenBefore.add(service);
   }
 
   /** True if a service has objects of a controller that doesn't run at the moment, and so can't say whether they are gone. */
@@ -131,6 +144,7 @@ export class Board {
 
   /** Forgets a service that has neither a wish nor an object any more. */
   forget(service: string): void {
+    this.#seenBefore.delete(service);
     if (!this.#entries.delete(service)) return;
     this.#changed.add(service);
     for (const memory of this.#memories.values())
@@ -194,7 +208,7 @@ export class Board {
       objects: [...remembered, ...entry.others],
       events: entry.events,
       ...(entry.absentSince === undefined ? {} : { absentSince: entry.absentSince }),
-      ...(entry.isStranger ? { isStranger: true } : {}),
+      ...(this.isKnown(service) ? {} : { isStranger: true }),
     };
   }
 }
