@@ -182,9 +182,6 @@ function noteStanding(process: Process, standing: Standing): void {
 /** One term as the leader. */
 async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: Term): Promise<void> {
   const { config, consul, settings, log, clusterId, stop } = process;
-  const board = new Board("controller");
-  board.addKnown(process.known);
-  process.boards.set("controller", board);
   const store = async (ops: Parameters<Term["fencedTxn"]>[0]): Promise<{ readonly ok: true }> => {
     await term.fencedTxn(ops);
     return { ok: true };
@@ -195,6 +192,9 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     id: await readOrganisation(consul, config.statePrefix, over),
   }));
   if (organisation === undefined) return;
+  const board = new Board("controller");
+  board.addKnown(process.known);
+  process.boards.set("controller", board);
   const deps = {
     clusterId,
     policy: config.policy,
