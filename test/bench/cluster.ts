@@ -25,7 +25,7 @@ export interface Cluster {
 
 /** @param onNode False for documents alone, as the controller role needs them. */
 export async function startCluster(n: number, { onNode }: { readonly onNode: boolean }): Promise<Cluster> {
-  const consul = await startConsul({ config: { limits: { http_max_conns_per_client: 1_000 } } });
+  const consul = await startPatiently();
   const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
   const services = Array.from({ length: n }, (_, at) => nameOf(at));
   const revisions = new Map(services.map((service) => [service, 1]));
@@ -70,6 +70,16 @@ export async function startCluster(n: number, { onNode }: { readonly onNode: boo
       await consul[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A free port may be somebody else's a moment later. */
+async function startPatiently(): Promise<ConsulServer> {
+  const options = { config: { limits: { http_max_conns_per_client: 1_000 } } };
+  try {
+    return await startConsul(options);
+  } catch {
+    return await startConsul(options);
+  }
 }
 
 /** Milliseconds of the monotonic clock, the same in all threads. */

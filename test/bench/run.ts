@@ -47,14 +47,22 @@ async function main(): Promise<void> {
   const machine = describeMachine();
   console.error(machine);
   const rows: Row[] = [];
-  const add = (some: readonly Row[]): void => void rows.push(...some);
   const say = (text: string): void => console.error(text);
+  /** One part that fails, on a machine with others, doesn't take the rest with it. */
+  const measure = async (what: string, part: () => Promise<readonly Row[]>): Promise<void> => {
+    try {
+      rows.push(...(await part()));
+    } catch (error) {
+      process.exitCode = 1;
+      say(`failed: ${what}: ${String(error)}`);
+    }
+  };
 
-  if (only.has("start")) add(await measureHelp());
+  if (only.has("start")) await measure("start of --help", measureHelp);
   if (process.platform !== "linux") say("skipped: all but the start of --help (needs /proc)");
   else if (consulBinary() === undefined)
     say(NO_CONSUL.replace("skipped", "skipped: all but the start of --help"));
-  else await measureWithConsul(only, add, say);
+  else await measureWithConsul(only, measure, say);
 
   console.log(`${machine}\n\n${renderRows(rows)}`);
   if (values.json !== undefined) {
@@ -65,18 +73,23 @@ async function main(): Promise<void> {
 
 async function measureWithConsul(
   only: ReadonlySet<string>,
-  add: (rows: readonly Row[]) => void,
+  measure: (what: string, part: () => Promise<readonly Row[]>) => Promise<void>,
   say: (text: string) => void,
 ): Promise<void> {
-  if (only.has("start")) add(await measureFirstFile());
+  if (only.has("start")) await measure("first file", measureFirstFile);
   if (["latency", "cold", "memory"].some((part) => only.has(part))) {
     const [changes, rounds] = [Number(values.changes), Number(values.rounds)];
-    for (const services of numbers(values.n))
-      add(await measureNodeRole({ services, only, changes, rounds }, say));
+    for (const services of numbers(values.n)) {
+      const options = { services, only, changes, rounds };
+      await measure(`${services} services`, async () => await measureNodeRole(options, say));
+    }
   }
-  if (only.has("churn")) add(await measureChurn({ services: 1_000, perSecond: 50, seconds: 20 }, say));
-  if (only.has("datadog"))
-    for (const services of numbers(values.monitors)) add(await measureMonitors(services));
+  const churn = { services: 1_000, perSecond: 50, seconds: 20 };
+  if (only.has("churn")) await measure("churn", async () => await measureChurn(churn, say));
+  if (only.has("datadog")) {
+    for (const monitors of numbers(values.monitors))
+      await measure(`${monitors} monitors`, async () => await measureMonitors(monitors));
+  }
 }
 
 function numbers(list: string): readonly number[] {
