@@ -64,7 +64,7 @@ export type Action<Body> =
 /** An action that a policy keeps back, and why. */
 export interface Withheld<Body> {
   readonly action: Action<Body>;
-  /** CamelCase: `Held`, `Paused`, `InGrace`, `Retained`, `DriftReported`, `BrakeEngaged`, `Refused`. */
+  /** CamelCase: `Held`, `Paused`, `InGrace`, `Retained`, `DriftReported`, `BrakeEngaged`, `NotProven`, `Rejected`, `Unreplaced`. */
   readonly reason: string;
   readonly message: string;
 }

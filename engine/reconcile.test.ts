@@ -10,6 +10,7 @@ import {
   type ToyWishes,
 } from "../test/builders/engine-world.ts";
 import { ObservedCache } from "./observed.ts";
+import { keyOf } from "./plan.ts";
 import { reconcile, type ReconcileInput, type Report } from "./reconcile.ts";
 
 function run(
@@ -122,6 +123,22 @@ test("deletes only after everything else is written", async () => {
   await run(target, { ray: { a: "1", b: "1" } });
 
   expect(target.writes()).toEqual(["create ray/a", "update ray/b", "delete chat/gone"]);
+});
+
+test("keeps what a service has while its new object is refused, and deletes what other services have", async () => {
+  const target = new ToyTarget();
+  await run(target, { ray: { old: "1" }, consul: { old: "1", kept: "1" } });
+  target.before = (what) => {
+    if (what === "create ray/new") throw failure("rejected");
+  };
+
+  const report = await run(target, { ray: { new: "1" }, consul: { kept: "1" } });
+
+  expect(target.world()).toEqual({ "ray/old": "1", "consul/kept": "1" });
+  expect(report.withheld.map(({ action, reason }) => [keyOf(action), reason])).toEqual([
+    ["ray/old", "Unreplaced"],
+  ]);
+  expect(report.left).toBe(0);
 });
 
 test("a run that was overtaken among its creates deletes nothing", async () => {

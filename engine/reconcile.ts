@@ -81,7 +81,9 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
     plan = await planPass(input);
     for (const action of plan.actions) left.add(action);
     for (const batch of batchesOf(plan.actions, input.urgent)) {
-      stopped = await applyBatch(batch, input, (action, outcome) => {
+      if (batch[0]?.type === "delete") plan = keepUnreplaced(plan, outcomes, left);
+      const due = batch.filter((action) => left.has(action));
+      stopped = await applyBatch(due, input, (action, outcome) => {
         outcomes.push(outcome);
         left.delete(action);
         input.onOutcome(outcome);
@@ -102,6 +104,32 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
   const waiting = new Set([...left].map(ownerOf));
   const report = { problems: desired.problems, outcomes, withheld, unchanged, left: left.size, waiting };
   return stopped === undefined ? report : { ...report, error: stopped };
+}
+
+/**
+ * Keeps what a service has while something new of it can't be made: it may be what the new one replaces,
+ * as after a renamed monitor that Datadog refuses.
+ */
+function keepUnreplaced<Body>(
+  plan: Plan<Body>,
+  outcomes: readonly Outcome[],
+  left: Set<Action<Body>>,
+): Plan<Body> {
+  const unmade = new Set([
+    ...outcomes
+      .filter(({ type, error }) => type === "create" && error !== undefined)
+      .map(({ owner }) => owner),
+    ...plan.withheld
+      .filter(({ action, reason }) => action.type === "create" && reason === "Rejected")
+      .map(({ action }) => ownerOf(action)),
+  ]);
+  const kept = [...left].filter((action) => action.type === "delete" && unmade.has(ownerOf(action)));
+  for (const action of kept) left.delete(action);
+  const message = "kept, since something new of the same service could not be made";
+  return {
+    ...plan,
+    withheld: [...plan.withheld, ...kept.map((action) => ({ action, reason: "Unreplaced", message }))],
+  };
 }
 
 /** What a pass needs to know before it writes. */
