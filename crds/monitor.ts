@@ -4,29 +4,33 @@ import { handle, slug, tag } from "./names.ts";
 
 /**
  * Types of monitor that a document may define.
- * `synthetics alert` is left out: those belong to their synthetic test.
+ * `synthetics alert` is missing on purpose: synthetic tests make and keep those.
  *
  * @see https://docs.datadoghq.com/api/latest/monitors/#create-a-monitor
  */
 export const MONITOR_TYPES = [
-  "query alert",
-  "metric alert",
-  "service check",
-  "event-v2 alert",
-  "log alert",
-  "process alert",
-  "trace-analytics alert",
-  "rum alert",
-  "error-tracking alert",
-  "slo alert",
-  "composite",
   "audit alert",
   "ci-pipelines alert",
   "ci-tests alert",
-  "database-monitoring alert",
-  "network-performance alert",
+  "composite",
   "cost alert",
+  "data-jobs alert",
+  "data-quality alert",
+  "database-monitoring alert",
+  "error-tracking alert",
+  "event alert",
+  "event-v2 alert",
   "llm-observability alert",
+  "log alert",
+  "metric alert",
+  "network-path alert",
+  "network-performance alert",
+  "process alert",
+  "query alert",
+  "rum alert",
+  "service check",
+  "slo alert",
+  "trace-analytics alert",
 ] as const;
 
 const seconds = z.number().int().min(0).max(86_400);

@@ -10,7 +10,8 @@ import { effectiveOptions, optionVariables } from "../options.ts";
 import { allTags, commonVariables, serviceVariables } from "../scope.ts";
 import { canonicalDesired, type MonitorBody } from "./canonical.ts";
 import { markTags } from "./mark.ts";
-import { checkMonitor, splitComparison } from "./query.ts";
+import { splitComparison } from "./comparison.ts";
+import { checkMonitor } from "./query.ts";
 
 /** A pack's monitor with a document's tuning over it, or a document's own. */
 interface Definition extends MonitorLayer {

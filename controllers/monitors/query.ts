@@ -1,35 +1,7 @@
-import type { Problem } from "../../crds/problem.ts";
+import { MONITOR_TYPES } from "../../crds/monitor.ts";
 import { isObject, type Json } from "./canonical.ts";
+import { problem, splitComparison, type MonitorProblem } from "./comparison.ts";
 import { checkThresholdOrder } from "./thresholds.ts";
-
-/** A problem of one monitor; the caller knows whose monitor it is and where it stands. `path` is inside the monitor. */
-export type MonitorProblem = Omit<Problem, "owner" | "at">;
-
-/** The types of Datadog's API. `synthetics alert` is missing on purpose: synthetic tests make and keep those. */
-export const MONITOR_TYPES = [
-  "audit alert",
-  "ci-pipelines alert",
-  "ci-tests alert",
-  "composite",
-  "cost alert",
-  "data-jobs alert",
-  "data-quality alert",
-  "database-monitoring alert",
-  "error-tracking alert",
-  "event alert",
-  "event-v2 alert",
-  "llm-observability alert",
-  "log alert",
-  "metric alert",
-  "network-path alert",
-  "network-performance alert",
-  "process alert",
-  "query alert",
-  "rum alert",
-  "service check",
-  "slo alert",
-  "trace-analytics alert",
-] as const;
 
 /**
  * Finds what Datadog would refuse, without asking it: no call is spent, and the message says
@@ -58,27 +30,6 @@ export function checkMonitor(monitor: Json): readonly MonitorProblem[] {
     ...(isMetric ? checkMetricQuery(comparison.left) : []),
     ...checkThresholdOrder(comparison, options),
   ];
-}
-
-/** A query's last part: `… > 0.9`. */
-export interface Comparison {
-  readonly left: string;
-  readonly operator: string;
-  /** undefined for the word `threshold`, which stands for `thresholds.critical_query`. */
-  readonly threshold: number | undefined;
-}
-
-const COMPARISON = /(>=|<=|==|!=|>|<)\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|threshold)\s*$/;
-
-export function splitComparison(query: string): Comparison | undefined {
-  const match = COMPARISON.exec(query);
-  if (match?.[1] === undefined) return undefined;
-  const threshold = match[2] === "threshold" ? undefined : Number(match[2]);
-  return { left: query.slice(0, match.index).trim(), operator: match[1], threshold };
-}
-
-export function problem(reason: string, path: string, message: string): MonitorProblem {
-  return { reason, path, message };
 }
 
 function invalid(message: string): MonitorProblem {

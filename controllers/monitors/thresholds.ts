@@ -1,5 +1,5 @@
 import { isObject, type Json } from "./canonical.ts";
-import type { Comparison, MonitorProblem } from "./query.ts";
+import type { Comparison, MonitorProblem } from "./comparison.ts";
 
 const PATH = "options.thresholds";
 
