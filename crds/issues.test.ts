@@ -94,7 +94,7 @@ test.for([
   [
     "wish",
     "monitors: {x: {type: alert}}",
-    'monitors.x.type must be query alert, metric alert, service check, event-v2 alert, log alert, process alert, trace-analytics alert, rum alert, error-tracking alert, slo alert, composite, audit alert, ci-pipelines alert, ci-tests alert, database-monitoring alert, network-performance alert, cost alert or llm-observability alert, not "alert"',
+    'monitors.x.type must be query alert, metric alert, service check, event-v2 alert, event alert, log alert, process alert, trace-analytics alert, rum alert, error-tracking alert, slo alert, composite, audit alert, ci-pipelines alert, ci-tests alert, cost alert, data-jobs alert, data-quality alert, database-monitoring alert, llm-observability alert, network-path alert or network-performance alert, not "alert"',
   ],
   ["_defaults", "pack: ray", "pack is not a field"],
   ["policy", "maxMonitors: -1", "maxMonitors must be at least 0, not -1"],
