@@ -27,6 +27,8 @@ export class Board {
   readonly #memories = new Map<string, Memory>();
   readonly #changed = new Set<string>();
   readonly #seenBefore = new Set<string>();
+  /** Known to this process, and to no process after it if it died now. */
+  readonly #newcomers = new Set<string>();
 
   /** @param writer Who writes: `controller`, or the node's name. */
   constructor(writer: string, now: () => Date = () => new Date()) {
@@ -64,6 +66,7 @@ export class Board {
   know(service: string, generation: number): void {
     const entry = this.#entry(service);
     if (entry.generation === generation && !entry.isStranger) return;
+    if (entry.isStranger) this.#newcomers.add(service);
     entry.generation = generation;
     entry.isStranger = false;
     this.#changed.add(service);
@@ -84,6 +87,16 @@ export class Board {
   /** Takes over what an earlier term of this process knew, and may have had no time to store. */
   addKnown(services: Iterable<string>): void {
     for (const service of services) this.#seenBefore.add(service);
+  }
+
+  /** How many services have a wish and no status in the store yet. */
+  get newcomers(): number {
+    return this.#newcomers.size;
+  }
+
+  /** Says that what was taken is stored. */
+  noteStored(services: Iterable<string>): void {
+    for (const service of services) this.#newcomers.delete(service);
   }
 
   /** True if a service has objects of a controller that doesn't run at the moment, and so can't say whether they are gone. */

@@ -15,7 +15,7 @@ import { changedKeys } from "./patch.ts";
 import type { DeleteLimit } from "./policies.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { parseStatus, type Condition } from "./status.ts";
-import { writeStatuses, type StatusStore } from "./status-writer.ts";
+import { storeNewcomers, writeStatuses, type StatusStore } from "./status-writer.ts";
 
 /** A controller ready to run, or the reason why it cannot. */
 export type Registration<S extends Snapshot> =
@@ -180,17 +180,21 @@ export async function restore<S extends Snapshot>(
 }
 
 export function startLoop<S extends Snapshot>(
-  { settings, feed, board, absence, mayWrite }: PassOptions<S> & { readonly absence: Absence },
+  options: PassOptions<S> & { readonly absence: Absence },
   registration: Able<S>,
   signal: AbortSignal,
 ): ControllerLoop<S, unknown> {
+  const { settings, feed, board, absence, mayWrite, statusPrefix: prefix, store } = options;
   const loop = new ControllerLoop<S, unknown>({
     ...settings,
     controller: registration.controller,
     memory: registration.memory,
     absence,
     confirm: async (inner) => await feed.confirm(inner),
-    mayWrite,
+    mayWrite: async (inner) => {
+      await mayWrite(inner);
+      await storeNewcomers(board, { prefix, store }, inner);
+    },
     board,
     approved: () => feed.control.approved,
   });

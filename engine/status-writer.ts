@@ -8,6 +8,8 @@ import type { Log } from "./log.ts";
 export type StatusStore = (ops: readonly TxnOp[], signal: AbortSignal) => Promise<TxnResult>;
 
 const INTERVAL_MS = 1_000;
+/** How long the first write for a new service waits at most until the service is known to others. */
+const NEWCOMERS_MS = 2_000;
 /** Below Consul's 64 operations of a transaction, with room for the fence. */
 const BATCH = 60;
 /** Below Consul's 512 KiB of a transaction, in base64. */
@@ -48,8 +50,40 @@ export async function writeStatuses(
   await flush();
 }
 
+/** What stores a board now: one at a time, or an older status could overtake a newer one. */
+const underWay = new WeakMap<Board, Promise<void>>();
+
 /** Stores everything that a board has to say now. */
 export async function flushStatuses(
+  board: Board,
+  options: { readonly prefix: string; readonly store: StatusStore },
+  signal: AbortSignal,
+): Promise<void> {
+  const before = underWay.get(board) ?? Promise.resolve();
+  const flush = before.then(async () => await flushAll(board, options, signal));
+  underWay.set(
+    board,
+    flush.catch(() => undefined),
+  );
+  await flush;
+}
+
+/**
+ * Stores services of which no process after this one would know, before anything is written for them: objects
+ * of unknown services are deleted only after approval. A cold start with very many doesn't wait for it, and
+ * a store that fails keeps nothing back: it is written again every second, and told of.
+ */
+export async function storeNewcomers(
+  board: Board,
+  options: { readonly prefix: string; readonly store: StatusStore },
+  signal: AbortSignal,
+): Promise<void> {
+  if (board.newcomers === 0 || board.newcomers > BATCH) return;
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(NEWCOMERS_MS)]);
+  await flushStatuses(board, options, patience).catch(() => undefined);
+}
+
+async function flushAll(
   board: Board,
   { prefix, store }: { readonly prefix: string; readonly store: StatusStore },
   signal: AbortSignal,
@@ -64,6 +98,7 @@ export async function flushStatuses(
     });
     try {
       for (const batch of bounded(ops)) await storeBatch(batch, store, signal);
+      board.noteStored(taken.keys());
     } catch (error) {
       board.giveBack(taken.keys());
       throw error;

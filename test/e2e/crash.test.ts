@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 
 import { consulBinary } from "../servers/consul.ts";
 import {
+  endSessions,
   expectNoTemps,
   expectState,
   expectStays,
@@ -105,14 +106,6 @@ function stateOf(wishes: ReadonlyMap<string, Wished>): State {
   return { files, monitors };
 }
 
-/** What Consul does by itself twenty seconds after a leader has died, for which this test has no time. */
-async function endSessions(url: string): Promise<void> {
-  const sessions = (await (await fetch(`${url}/v1/session/list`)).json()) as readonly {
-    readonly ID: string;
-  }[];
-  for (const { ID } of sessions) await fetch(`${url}/v1/session/destroy/${ID}`, { method: "PUT" });
-}
-
 describe.skipIf(consulBinary() === undefined)(`crashes, end to end${SKIPPED}`, () => {
   test(
     `an operator killed ${KILLS} times while wishes change ends with exactly the right world (seed ${SEED})`,
@@ -143,7 +136,7 @@ describe.skipIf(consulBinary() === undefined)(`crashes, end to end${SKIPPED}`, (
           )
         )
           killedWhileLeading++;
-        await endSessions(world.consul.url);
+        await endSessions(world);
       }
       over.abort();
       await changing;

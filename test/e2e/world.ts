@@ -165,7 +165,7 @@ export async function expectCondition(
   wanted: string | RegExp,
 ): Promise<void> {
   await expect
-    .poll(async () => (await world.conditions(service))[type], { timeout: 30_000, interval: 50 })
+    .poll(async () => (await world.conditions(service))[type], { timeout: 60_000, interval: 50 })
     .toMatch(wanted);
 }
 
@@ -270,4 +270,11 @@ export async function hashesToApprove({ kv }: World): Promise<readonly string[]>
   return [
     ...new Set([...texts.matchAll(/dd-observe approve ([0-9a-f]+)/g)].map(([, hash]) => hash as string)),
   ].sort();
+}
+
+/** What Consul does by itself twenty seconds after a leader has died, for which most tests have no time. */
+export async function endSessions({ consul }: World): Promise<void> {
+  const answer = await fetch(`${consul.url}/v1/session/list`);
+  const sessions = (await answer.json()) as readonly { readonly ID: string }[];
+  for (const { ID } of sessions) await fetch(`${consul.url}/v1/session/destroy/${ID}`, { method: "PUT" });
 }
