@@ -38,8 +38,9 @@ describe.skipIf(consulBinary() === undefined)(`deletions, end to end${SKIPPED}`,
 
     await expectState(world, generic(...FORTY.slice(0, 10)));
     expect(plan.code).toBe(2);
-    for (const hash of hashes)
-      expect([hash, plan.stdout.includes(hash), get.stdout.includes(hash)]).toEqual([hash, true, true]);
+    expect(hashes.map((hash) => plan.stdout.includes(hash))).toEqual([true, true]);
+    // A list has room for the worst condition of a service alone.
+    expect(hashes.some((hash) => get.stdout.includes(hash))).toBe(true);
   });
 
   test("an approval is for one set of deletions and no other", async () => {

@@ -21,6 +21,7 @@ describe.skipIf(consulBinary() === undefined)(`a Consul that fails, end to end${
     const operator = world.run([], { CONSUL_HTTP_TOKEN: token });
     for (const name of ["web", "db", "queue"]) await world.register(name);
     await expectState(world, THREE);
+    for (const name of ["web", "db", "queue"]) await expectCondition(world, name, "MonitorsSynced", /^True/);
 
     const giveBack = await stripToken(world.consul.url, world.consul.rootToken ?? "", token);
     await world.register("web", { port: 9_999 });
