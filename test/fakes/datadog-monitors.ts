@@ -90,7 +90,9 @@ function create({ world, body }: FakeRequest): FakeAnswer {
     overall_state_modified: null,
     creator: { id: 1, name: "dd-observe", handle: "dd-observe@example.com", email: "dd-observe@example.com" },
   };
-  const same = [...world.monitors.values()].find((other) => identity(other) === identity(monitor));
+  const same = world.monitors
+    .values()
+    .find((other) => other.name === monitor.name && identity(other) === identity(monitor));
   if (same !== undefined) {
     return errors(400, `Duplicate of an existing monitor_id:${same.id} org_id:${world.orgId}`);
   }
