@@ -1,7 +1,7 @@
 import type { Consul, TxnOp } from "../clients/consul.ts";
 import { toError } from "../clients/errors.ts";
 import type { Log } from "../engine/log.ts";
-import type { StatusStore } from "../engine/status-writer.ts";
+import type { StatusStore } from "../engine/status/status-writer.ts";
 
 interface BackupOptions {
   readonly statePrefix: string;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { Board } from "../engine/board.ts";
+import { Board } from "../engine/status/board.ts";
 import { startFakeConsul } from "../test/fakes/consul.ts";
 import { ClusterStatuses } from "./cluster-statuses.ts";
 import { readConfig } from "./config.ts";

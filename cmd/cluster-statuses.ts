@@ -1,6 +1,6 @@
 import type { Consul } from "../clients/consul.ts";
-import type { Board } from "../engine/board.ts";
-import { parseStatus, type ServiceStatus } from "../engine/status.ts";
+import type { Board } from "../engine/status/board.ts";
+import { parseStatus, type ServiceStatus } from "../engine/status/status.ts";
 
 /** Reading everything may take this share of the time at the most: someone may leave a page open. */
 const SHARE = 0.1;

@@ -5,7 +5,7 @@ import { readDocument } from "../crds/document.ts";
 import { policySchema, STRICT_POLICY, type Policy } from "../crds/policy.ts";
 import { formatProblem } from "../crds/problem.ts";
 import { LOG_LEVELS, type LogLevel } from "../engine/log.ts";
-import type { DeleteLimit } from "../engine/policies.ts";
+import type { DeleteLimit } from "../engine/plan/policies.ts";
 import { SETTINGS, type Env, type Flags, type Setting, type SettingName } from "./settings.ts";
 
 export { SETTINGS, type Flags, type Setting, type SettingName } from "./settings.ts";

@@ -1,7 +1,7 @@
 import { createConsul, type Consul } from "../clients/consul.ts";
 import { ApiError } from "../clients/errors.ts";
-import { openPacks } from "../engine/packs.ts";
-import { Resolver } from "../engine/snapshot.ts";
+import { openPacks } from "../engine/sources/packs.ts";
+import { Resolver } from "../engine/sources/snapshot.ts";
 import type { Config } from "./config.ts";
 
 export function openConsul({ consul }: Config): Consul {

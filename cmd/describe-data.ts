@@ -2,7 +2,7 @@ import type { Resolution, Wish } from "../crds/resolve.ts";
 import { ownerOfKey } from "../controllers/monitors/mark.ts";
 import { effectiveOptions } from "../controllers/options.ts";
 import { serviceVariables } from "../controllers/scope.ts";
-import type { StoredEvent } from "../engine/status.ts";
+import type { StoredEvent } from "../engine/status/status.ts";
 import { knownServices } from "./facts.ts";
 import type { Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";

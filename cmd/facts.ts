@@ -1,10 +1,10 @@
 import type { Consul, KvEntry } from "../clients/consul.ts";
-import { foldCatalog, type Catalog } from "../engine/catalog.ts";
-import { CONTROL_KEYS } from "../engine/control.ts";
-import { isDocumentName, SENTINEL, type RawDocument } from "../engine/documents.ts";
-import { readLeader, type Leader } from "../engine/lease.ts";
-import { readOnce, SERVICES_REQUEST } from "../engine/source.ts";
-import { parseStatus, type ServiceStatus } from "../engine/status.ts";
+import { foldCatalog, type Catalog } from "../engine/sources/catalog.ts";
+import { CONTROL_KEYS } from "../engine/sources/control.ts";
+import { isDocumentName, SENTINEL, type RawDocument } from "../engine/sources/documents.ts";
+import { readLeader, type Leader } from "../engine/leader/lease.ts";
+import { readOnce, SERVICES_REQUEST } from "../engine/sources/source.ts";
+import { parseStatus, type ServiceStatus } from "../engine/status/status.ts";
 
 /** What a person told the operator by command. */
 export interface Order {

@@ -1,4 +1,4 @@
-import { campaign, readLeader, type Leader, type Term } from "../engine/lease.ts";
+import { campaign, readLeader, type Leader, type Term } from "../engine/leader/lease.ts";
 import type { Consul } from "../clients/consul.ts";
 import type { Config } from "./config.ts";
 import { UsageError } from "./print.ts";

@@ -2,7 +2,7 @@ import { readOnlyConsul } from "../clients/consul-read-only.ts";
 import type { Consul } from "../clients/consul.ts";
 import type { Pack } from "../crds/pack.ts";
 import type { Resolution } from "../crds/resolve.ts";
-import type { Snapshot } from "../engine/snapshot.ts";
+import type { Snapshot } from "../engine/sources/snapshot.ts";
 import { readConfig, type Config } from "./config.ts";
 import type { Call } from "./call.ts";
 import { clusterIdOf, openConsul, openResolver, packsOf } from "./connect.ts";

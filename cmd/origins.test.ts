@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { readDefaults, resolve } from "../crds/resolve.ts";
 import { STRICT_POLICY } from "../crds/policy.ts";
-import { loadPacks } from "../engine/packs.ts";
+import { loadPacks } from "../engine/sources/packs.ts";
 import { effectiveFields } from "./origins.ts";
 
 const packs = loadPacks();

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 
 import type { Consul } from "../clients/consul.ts";
-import type { Board } from "../engine/board.ts";
-import { readLeader, type Standing } from "../engine/lease.ts";
+import type { Board } from "../engine/status/board.ts";
+import { readLeader, type Standing } from "../engine/leader/lease.ts";
 import type { Page } from "../engine/server.ts";
-import { summarize, type ServiceStatus, type StoredObject } from "../engine/status.ts";
+import { summarize, type ServiceStatus, type StoredObject } from "../engine/status/status.ts";
 import { ClusterStatuses } from "./cluster-statuses.ts";
 import type { Config, Role } from "./config.ts";
 import { applicationUrl } from "./monitors-view.ts";

@@ -1,8 +1,8 @@
 import { toError } from "../clients/errors.ts";
 import type { Problem } from "../crds/problem.ts";
-import { failureOf } from "../engine/conditions.ts";
-import type { Preview } from "../engine/loop.ts";
-import type { Passed } from "../engine/once.ts";
+import { failureOf } from "../engine/status/conditions.ts";
+import type { Preview } from "../engine/loop/loop.ts";
+import type { Passed } from "../engine/loop/once.ts";
 import {
   fieldChanges,
   keyOf,
@@ -10,8 +10,8 @@ import {
   type Action,
   type FieldChange,
   type Withheld,
-} from "../engine/plan.ts";
-import type { Report } from "../engine/reconcile.ts";
+} from "../engine/plan/plan.ts";
+import type { Report } from "../engine/loop/reconcile.ts";
 
 /** What `plan` and `apply` have to say of one role: plain data, as `-o json` shows it. */
 export interface RolePlan {

@@ -1,26 +1,26 @@
 import { ApiError } from "../clients/errors.ts";
 import type { Consul } from "../clients/consul.ts";
 import { CLUSTER_CONTROLLERS, NODE_CONTROLLERS } from "../controllers/index.ts";
-import { Board } from "../engine/board.ts";
+import { Board } from "../engine/status/board.ts";
 import { backoffMs, systemClock } from "../engine/clock.ts";
-import { CONTROL_KEYS } from "../engine/control.ts";
-import { Feed } from "../engine/feed.ts";
+import { CONTROL_KEYS } from "../engine/sources/control.ts";
+import { Feed } from "../engine/sources/feed.ts";
 import { watchesMove } from "../engine/health.ts";
-import { campaign, type Standing, type Term } from "../engine/lease.ts";
+import { campaign, type Standing, type Term } from "../engine/leader/lease.ts";
 import { openLog, type Log } from "../engine/log.ts";
 import { createMetrics, type Metrics } from "../engine/metrics.ts";
-import { serve, startControl, type OperatorSettings } from "../engine/operator.ts";
+import { serve, startControl, type OperatorSettings } from "../engine/loop/operator.ts";
 import { startServer, type Check } from "../engine/server.ts";
-import type { NodeSnapshot, Snapshot } from "../engine/snapshot.ts";
+import type { NodeSnapshot, Snapshot } from "../engine/sources/snapshot.ts";
 import {
   clusterSource,
   ensureSentinel,
   nodeSource,
   type ClusterState,
   type NodeState,
-} from "../engine/sources.ts";
-import { STATUS_KEYS } from "../engine/status.ts";
-import type { WatchState } from "../engine/watch.ts";
+} from "../engine/sources/sources.ts";
+import { STATUS_KEYS } from "../engine/status/status.ts";
+import type { WatchState } from "../engine/sources/watch.ts";
 import { backups, readOrganisation, writeOrganisation } from "./backups.ts";
 import type { Config, Role } from "./config.ts";
 import { clusterIdOf, openConsul, openResolver } from "./connect.ts";

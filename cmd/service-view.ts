@@ -1,6 +1,11 @@
 import { isPausedByWish, type Resolution } from "../crds/resolve.ts";
 import { isReserved } from "../crds/names.ts";
-import { summarize, type Condition, type ServiceStatus, type StoredCondition } from "../engine/status.ts";
+import {
+  summarize,
+  type Condition,
+  type ServiceStatus,
+  type StoredCondition,
+} from "../engine/status/status.ts";
 import { orderInWords, type ClusterFacts } from "./facts.ts";
 
 /** One service as it stands: what it wishes, what the operator says of it, and the sum of both. */

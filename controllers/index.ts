@@ -1,5 +1,5 @@
-import type { Registration } from "../engine/operator.ts";
-import type { NodeSnapshot, Snapshot } from "../engine/snapshot.ts";
+import type { Registration } from "../engine/loop/operator.ts";
+import type { NodeSnapshot, Snapshot } from "../engine/sources/snapshot.ts";
 import { agentConfig } from "./agent-config/index.ts";
 import type { ClusterDeps, NodeDeps } from "./deps.ts";
 import { monitors } from "./monitors/index.ts";

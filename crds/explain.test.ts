@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { loadPacks } from "../engine/packs.ts";
+import { loadPacks } from "../engine/sources/packs.ts";
 import { explainField } from "./explain.ts";
 import { editorSchemas } from "./json-schema.ts";
 

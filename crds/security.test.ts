@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
 
-import { loadPacks } from "../engine/packs.ts";
+import { loadPacks } from "../engine/sources/packs.ts";
 import { exampleGround } from "../test/builders/packs.ts";
 import { jsonSchemaOf, optionSchema, type JsonSchema } from "./json-schema.ts";
 import { resolve } from "./resolve.ts";

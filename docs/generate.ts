@@ -6,7 +6,7 @@ import path from "node:path";
 import { editorSchemas } from "../crds/json-schema.ts";
 import { cliReference } from "./cli-reference.ts";
 import { configurationReference } from "./configuration-reference.ts";
-import { loadPacks } from "../engine/packs.ts";
+import { loadPacks } from "../engine/sources/packs.ts";
 import { packsReference } from "./packs-reference.ts";
 import { wishReference } from "./wish-reference.ts";
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { ApiError } from "../clients/errors.ts";
 import { watchesMove } from "./health.ts";
-import type { WatchState } from "./watch.ts";
+import type { WatchState } from "./sources/watch.ts";
 
 const NOW = 10_000_000;
 

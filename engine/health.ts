@@ -1,5 +1,5 @@
 import type { Check } from "./server.ts";
-import type { WatchState } from "./watch.ts";
+import type { WatchState } from "./sources/watch.ts";
 
 /** A blocking read lasts a minute and a sixteenth; three of them without a sign are too many. */
 const SILENCE_MS = 200_000;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 
-import type { Target } from "../engine/controller.ts";
-import { diff, type Action, type Desired, type DesiredObject } from "../engine/plan.ts";
+import type { Target } from "../engine/loop/controller.ts";
+import { diff, type Action, type Desired, type DesiredObject } from "../engine/plan/plan.ts";
 
 /** A fresh world for one test. */
 export interface ContractWorld<Body> {

@@ -1,7 +1,7 @@
-import { CONTROL_KEYS } from "../../engine/control.ts";
-import { heldProblems, passOnce } from "../../engine/once.ts";
-import type { Snapshot } from "../../engine/snapshot.ts";
-import { ensureSentinel } from "../../engine/sources.ts";
+import { CONTROL_KEYS } from "../../engine/sources/control.ts";
+import { heldProblems, passOnce } from "../../engine/loop/once.ts";
+import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { ensureSentinel } from "../../engine/sources/sources.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { withLock } from "../lock.ts";

@@ -2,8 +2,8 @@ import { userInfo } from "node:os";
 
 import type { Consul } from "../../clients/consul.ts";
 import { isPausedByWish } from "../../crds/resolve.ts";
-import { CONTROL_KEYS } from "../../engine/control.ts";
-import type { ServiceStatus } from "../../engine/status.ts";
+import { CONTROL_KEYS } from "../../engine/sources/control.ts";
+import type { ServiceStatus } from "../../engine/status/status.ts";
 import type { Call } from "../call.ts";
 import { readConfig, type Config } from "../config.ts";
 import { openConsul, openResolver } from "../connect.ts";

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline/promises";
 
-import { serviceStatus, type ServiceStatus } from "../../engine/status.ts";
+import { serviceStatus, type ServiceStatus } from "../../engine/status/status.ts";
 import type { Call } from "../call.ts";
 import { processEnv, readConfig, type Config } from "../config.ts";
 import { openConsul } from "../connect.ts";

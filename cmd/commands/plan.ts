@@ -5,8 +5,8 @@ import { clusterDuty, nodeDuty, openOnce, type Duty, type Once } from "../once.t
 import { countsOf, previewed, type RolePlan } from "../plan-data.ts";
 import { formatPlan } from "../plan-text.ts";
 import { printData } from "../print.ts";
-import { heldProblems, previewOnce } from "../../engine/once.ts";
-import type { Snapshot } from "../../engine/snapshot.ts";
+import { heldProblems, previewOnce } from "../../engine/loop/once.ts";
+import type { Snapshot } from "../../engine/sources/snapshot.ts";
 
 /** `dd-observe plan`: what the operator would do now. Writes nothing, anywhere. */
 export async function plan({ flags, terminal, env }: Call): Promise<number> {

@@ -6,7 +6,7 @@ import { isReserved } from "../../crds/names.ts";
 import { readDefaults, type Ground } from "../../crds/resolve.ts";
 import { documentOfFile, validateText, type DocumentFile, type Validated } from "../../crds/validate.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
-import { readPack } from "../../engine/packs.ts";
+import { readPack } from "../../engine/sources/packs.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";

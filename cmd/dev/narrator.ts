@@ -2,7 +2,7 @@ import { pino } from "pino";
 
 import { keyOfFile, pathOf } from "../../controllers/agent-config/file.ts";
 import { LOG_LEVELS, type Log } from "../../engine/log.ts";
-import type { Condition, ServiceStatus } from "../../engine/status.ts";
+import type { Condition, ServiceStatus } from "../../engine/status/status.ts";
 import { printable, type Style, type Terminal } from "../terminal.ts";
 
 type Line = Readonly<Record<string, unknown>>;

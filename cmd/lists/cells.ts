@@ -1,4 +1,4 @@
-import type { ConditionStatus } from "../../engine/status.ts";
+import type { ConditionStatus } from "../../engine/status/status.ts";
 import type { ClusterFacts } from "../facts.ts";
 import { ago, type Cell } from "../table.ts";
 import type { Paint, Style } from "../terminal.ts";

@@ -3,8 +3,8 @@ import { parse } from "yaml";
 
 import { STRICT_POLICY, type Policy } from "../../crds/policy.ts";
 import { resolve, type Resolution } from "../../crds/resolve.ts";
-import type { NodeSnapshot } from "../../engine/snapshot.ts";
-import type { RawInstance } from "../../engine/sources.ts";
+import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
+import type { RawInstance } from "../../engine/sources/sources.ts";
 import { exampleGround } from "../../test/builders/packs.ts";
 import { compileAgentConfig } from "./compile.ts";
 

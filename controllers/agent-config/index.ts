@@ -1,5 +1,5 @@
-import type { Registration } from "../../engine/operator.ts";
-import type { NodeSnapshot } from "../../engine/snapshot.ts";
+import type { Registration } from "../../engine/loop/operator.ts";
+import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
 import type { NodeDeps } from "../deps.ts";
 import { compileAgentConfig } from "./compile.ts";
 import { parseReload } from "./reload.ts";

@@ -4,10 +4,10 @@ import type { Logger } from "pino";
 
 import { Confd } from "../../clients/confd.ts";
 import { ApiError, toError } from "../../clients/errors.ts";
-import type { Target } from "../../engine/controller.ts";
+import type { Target } from "../../engine/loop/controller.ts";
 import { hashOf } from "../../engine/hash.ts";
-import type { Action, ObservedObject } from "../../engine/plan.ts";
-import type { Condition } from "../../engine/status.ts";
+import type { Action, ObservedObject } from "../../engine/plan/plan.ts";
+import type { Condition } from "../../engine/status/status.ts";
 import { FILE_PREFIX, fileAt, keyOfFile, pathOf, readMark, type AgentFile } from "./file.ts";
 import type { FileRecord } from "./record.ts";
 import { Records } from "./records.ts";

@@ -4,7 +4,7 @@ import { readAgent, type AgentState } from "../../clients/agent.ts";
 import type { Confd } from "../../clients/confd.ts";
 import { ApiError } from "../../clients/errors.ts";
 import { hashOf } from "../../engine/hash.ts";
-import type { Condition } from "../../engine/status.ts";
+import type { Condition } from "../../engine/status/status.ts";
 import { fileAt } from "./file.ts";
 import type { FileRecord } from "./record.ts";
 import type { Records } from "./records.ts";

@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 
 import type { AgentCheck, AgentState } from "../../clients/agent.ts";
-import type { Condition } from "../../engine/status.ts";
+import type { Condition } from "../../engine/status/status.ts";
 import type { FileRecord } from "./record.ts";
 import type { Reload } from "./reload.ts";
 

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { fieldChanges } from "../../engine/plan.ts";
+import { fieldChanges } from "../../engine/plan/plan.ts";
 import { hasRecordings, recordings } from "../../test/recordings.ts";
 import { canonicalDesired, canonicalObserved, toWire, type Json } from "./canonical.ts";
 

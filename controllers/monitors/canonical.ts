@@ -1,4 +1,4 @@
-import { compareText } from "../../engine/plan.ts";
+import { compareText } from "../../engine/plan/plan.ts";
 
 /** A JSON value as Datadog's API names it, of which only the shape "object" is known. */
 export type Json = Readonly<Record<string, unknown>>;

@@ -2,8 +2,8 @@ import { setTimeout as sleepFor } from "node:timers/promises";
 
 import type { DatadogReader, DatadogWriter, RawMonitor } from "../../clients/datadog.ts";
 import { ApiError } from "../../clients/errors.ts";
-import type { Memory } from "../../engine/memory.ts";
-import type { DesiredObject } from "../../engine/plan.ts";
+import type { Memory } from "../../engine/plan/memory.ts";
+import type { DesiredObject } from "../../engine/plan/plan.ts";
 import { toWire, type MonitorBody } from "./canonical.ts";
 import { foreignError, tagsOf, type MonitorLookup } from "./lookup.ts";
 import { isManaged } from "./mark.ts";

@@ -1,7 +1,7 @@
 import { hashOf } from "../../engine/hash.ts";
-import type { Memory } from "../../engine/memory.ts";
-import { compareText } from "../../engine/plan.ts";
-import { RefusedError, type RefusalReason } from "../../engine/refused.ts";
+import type { Memory } from "../../engine/plan/memory.ts";
+import { compareText } from "../../engine/plan/plan.ts";
+import { RefusedError, type RefusalReason } from "../../engine/plan/refused.ts";
 
 /** True if a person has approved this situation by its hash. */
 export type Approval = (reason: RefusalReason, hash: string) => boolean;

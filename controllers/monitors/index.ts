@@ -1,8 +1,8 @@
 import { datadogReader, datadogWriter } from "../../clients/datadog.ts";
 import { Budget } from "../../engine/budget.ts";
-import { Memory } from "../../engine/memory.ts";
-import type { Registration } from "../../engine/operator.ts";
-import type { Snapshot } from "../../engine/snapshot.ts";
+import { Memory } from "../../engine/plan/memory.ts";
+import type { Registration } from "../../engine/loop/operator.ts";
+import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import type { ClusterDeps } from "../deps.ts";
 import { compileMonitors } from "./compile.ts";
 import type { MonitorBody } from "./canonical.ts";

@@ -1,9 +1,9 @@
 import type { DatadogReader, DatadogWriter, RawMonitor } from "../../clients/datadog.ts";
 import { ApiError } from "../../clients/errors.ts";
-import type { Target } from "../../engine/controller.ts";
+import type { Target } from "../../engine/loop/controller.ts";
 import { hashOf } from "../../engine/hash.ts";
-import type { Memory } from "../../engine/memory.ts";
-import { fieldChanges, type Action, type ObservedObject } from "../../engine/plan.ts";
+import type { Memory } from "../../engine/plan/memory.ts";
+import { fieldChanges, type Action, type ObservedObject } from "../../engine/plan/plan.ts";
 import { canonicalObserved, familyOf, toWire, type MonitorBody } from "./canonical.ts";
 import { MonitorCreator, type CreateTiming } from "./create.ts";
 import { expectOrganisation, expectSomething, type Approval } from "./guard.ts";

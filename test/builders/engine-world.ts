@@ -1,17 +1,17 @@
 import { pino } from "pino";
 
 import { ApiError, type ApiErrorDetails } from "../../clients/errors.ts";
-import { Absence } from "../../engine/absence.ts";
-import { Board } from "../../engine/board.ts";
-import { compileAll } from "../../engine/compile.ts";
-import type { Controller, Target } from "../../engine/controller.ts";
+import { Absence } from "../../engine/plan/absence.ts";
+import { Board } from "../../engine/status/board.ts";
+import { compileAll } from "../../engine/plan/compile.ts";
+import type { Controller, Target } from "../../engine/loop/controller.ts";
 import { hashOf } from "../../engine/hash.ts";
-import { ControllerLoop, type LoopOptions } from "../../engine/loop.ts";
-import { Memory } from "../../engine/memory.ts";
+import { ControllerLoop, type LoopOptions } from "../../engine/loop/loop.ts";
+import { Memory } from "../../engine/plan/memory.ts";
 import { createMetrics } from "../../engine/metrics.ts";
-import type { Action, DesiredObject, ObservedObject } from "../../engine/plan.ts";
-import { keyOf } from "../../engine/plan.ts";
-import type { Snapshot } from "../../engine/snapshot.ts";
+import type { Action, DesiredObject, ObservedObject } from "../../engine/plan/plan.ts";
+import { keyOf } from "../../engine/plan/plan.ts";
+import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import type { Resolution } from "../../crds/resolve.ts";
 import { resolve } from "../../crds/resolve.ts";
 import { SteppedClock } from "./clock.ts";

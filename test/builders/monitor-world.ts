@@ -1,7 +1,7 @@
 import { datadogWriter } from "../../clients/datadog.ts";
 import { monitorTarget, type MonitorTargetOptions } from "../../controllers/monitors/target.ts";
 import { Budget } from "../../engine/budget.ts";
-import { Memory } from "../../engine/memory.ts";
+import { Memory } from "../../engine/plan/memory.ts";
 import { startFakeDatadog, type FakeDatadog, type FakeDatadogOptions } from "../fakes/datadog.ts";
 import { CLUSTER } from "./monitors.ts";
 

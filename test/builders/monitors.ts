@@ -1,6 +1,6 @@
 import { canonicalDesired, type Json, type MonitorBody } from "../../controllers/monitors/canonical.ts";
 import { markTags } from "../../controllers/monitors/mark.ts";
-import type { DesiredObject } from "../../engine/plan.ts";
+import type { DesiredObject } from "../../engine/plan/plan.ts";
 
 export const CLUSTER = "dc1";
 

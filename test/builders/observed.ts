@@ -4,7 +4,7 @@ import { toWire } from "../../controllers/monitors/canonical.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
 import { STRICT_POLICY } from "../../crds/policy.ts";
 import { resolve, type Resolution } from "../../crds/resolve.ts";
-import { loadPacks } from "../../engine/packs.ts";
+import { loadPacks } from "../../engine/sources/packs.ts";
 
 const CLUSTER = "dc1";
 export const PACKS = loadPacks();

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { createConsul, type Consul } from "../../clients/consul.ts";
-import { readLeader } from "../../engine/lease.ts";
-import { clusterSource, ensureSentinel, nodeSource, type Source } from "../../engine/sources.ts";
+import { readLeader } from "../../engine/leader/lease.ts";
+import { clusterSource, ensureSentinel, nodeSource, type Source } from "../../engine/sources/sources.ts";
 import {
   consulBinary,
   NO_CONSUL,

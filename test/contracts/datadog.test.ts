@@ -5,7 +5,7 @@ import { datadogWriter } from "../../clients/datadog.ts";
 import { canonicalDesired, type MonitorBody } from "../../controllers/monitors/canonical.ts";
 import { markTags } from "../../controllers/monitors/mark.ts";
 import { monitorTarget } from "../../controllers/monitors/target.ts";
-import { Memory } from "../../engine/memory.ts";
+import { Memory } from "../../engine/plan/memory.ts";
 import { CLUSTER, wishedMonitor } from "../builders/monitors.ts";
 import { hasRecordings, recordings } from "../recordings.ts";
 import { bringInLine, desired, signal, testTargetContract } from "../target-contract.ts";

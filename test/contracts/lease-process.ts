@@ -1,5 +1,5 @@
 import { createConsul } from "../../clients/consul.ts";
-import { campaign } from "../../engine/lease.ts";
+import { campaign } from "../../engine/leader/lease.ts";
 
 /**
  * A process that leads: `node lease-process.ts <consul> <holder> [ttl in ms]`. Writes one line per

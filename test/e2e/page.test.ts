@@ -7,7 +7,7 @@ import { readConfig } from "../../cmd/config.ts";
 import { openConsul } from "../../cmd/connect.ts";
 import { pageFiles, pagesOf } from "../../cmd/pages.ts";
 import { startOperator } from "../../cmd/run.ts";
-import { Board } from "../../engine/board.ts";
+import { Board } from "../../engine/status/board.ts";
 import { openLog } from "../../engine/log.ts";
 import { startServer } from "../../engine/server.ts";
 import { startFakeConsul } from "../fakes/consul.ts";

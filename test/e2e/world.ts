@@ -7,7 +7,7 @@ import { expect, onTestFinished } from "vitest";
 import { parse } from "yaml";
 
 import { createConsul, type Consul } from "../../clients/consul.ts";
-import { parseStatus, type StoredCondition } from "../../engine/status.ts";
+import { parseStatus, type StoredCondition } from "../../engine/status/status.ts";
 import { ownFake, type DatadogDouble } from "../contracts/datadog-double.ts";
 import { startFakeAgent, type FakeAgent, type FakeAgentOptions } from "../fakes/agent.ts";
 import {

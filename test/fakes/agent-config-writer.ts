@@ -1,6 +1,6 @@
 import { keyOfFile, renderFile } from "../../controllers/agent-config/file.ts";
 import { agentConfigTarget } from "../../controllers/agent-config/target.ts";
-import { diff } from "../../engine/plan.ts";
+import { diff } from "../../engine/plan/plan.ts";
 
 /**
  * Rewrites files in a folder until it is killed: `node agent-config-writer.ts <conf.d>`.

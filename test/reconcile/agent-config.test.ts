@@ -28,7 +28,7 @@ import {
   type AgentConfigOptions,
   type Backup,
 } from "../../controllers/agent-config/target.ts";
-import { diff, type Desired, type DesiredObject, type Plan } from "../../engine/plan.ts";
+import { diff, type Desired, type DesiredObject, type Plan } from "../../engine/plan/plan.ts";
 import { startFakeAgent, type FakeAgentOptions } from "../fakes/agent.ts";
 import { testTargetContract } from "../target-contract.ts";
 

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 
-import { Absence } from "../../engine/absence.ts";
-import { Board } from "../../engine/board.ts";
-import { Memory } from "../../engine/memory.ts";
-import { parseStatus } from "../../engine/status.ts";
+import { Absence } from "../../engine/plan/absence.ts";
+import { Board } from "../../engine/status/board.ts";
+import { Memory } from "../../engine/plan/memory.ts";
+import { parseStatus } from "../../engine/status/status.ts";
 import { failure, ToyTarget, toyLoop, type ToyWishes } from "../builders/engine-world.ts";
 
 /** Chance that can be repeated: mulberry32. */

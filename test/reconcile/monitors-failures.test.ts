@@ -4,7 +4,7 @@ import { datadogReader, datadogWriter } from "../../clients/datadog.ts";
 import type { MonitorBody } from "../../controllers/monitors/canonical.ts";
 import { monitorTarget, type MonitorTargetOptions } from "../../controllers/monitors/target.ts";
 import { hashOf } from "../../engine/hash.ts";
-import type { DesiredObject } from "../../engine/plan.ts";
+import type { DesiredObject } from "../../engine/plan/plan.ts";
 import { marked, startMonitorWorld, type MonitorWorldOptions } from "../builders/monitor-world.ts";
 import { CLUSTER, wishedMonitor } from "../builders/monitors.ts";
 import type { FakeDatadog, Fault } from "../fakes/datadog.ts";

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { MonitorBody } from "../../controllers/monitors/canonical.ts";
 import { markTags } from "../../controllers/monitors/mark.ts";
 import { monitorTarget } from "../../controllers/monitors/target.ts";
-import { diff } from "../../engine/plan.ts";
+import { diff } from "../../engine/plan/plan.ts";
 import { marked, only, startMonitorWorld, type MonitorWorldOptions } from "../builders/monitor-world.ts";
 import { CLUSTER, wishedMonitor } from "../builders/monitors.ts";
 import type { FakeDatadog } from "../fakes/datadog.ts";

@@ -1,13 +1,13 @@
 import { expect, onTestFinished, test } from "vitest";
 
 import { createConsul } from "../../clients/consul.ts";
-import { Board } from "../../engine/board.ts";
+import { Board } from "../../engine/status/board.ts";
 import { createMetrics } from "../../engine/metrics.ts";
-import { serve, type DutyOptions } from "../../engine/operator.ts";
-import { STATUS_KEYS, type ServiceStatus } from "../../engine/status.ts";
-import { Feed } from "../../engine/feed.ts";
-import { Latest } from "../../engine/latest.ts";
-import { watchControl, type Control } from "../../engine/control.ts";
+import { serve, type DutyOptions } from "../../engine/loop/operator.ts";
+import { STATUS_KEYS, type ServiceStatus } from "../../engine/status/status.ts";
+import { Feed } from "../../engine/sources/feed.ts";
+import { Latest } from "../../engine/sources/latest.ts";
+import { watchControl, type Control } from "../../engine/sources/control.ts";
 import {
   SILENT,
   toyController,

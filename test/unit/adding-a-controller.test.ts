@@ -6,7 +6,7 @@ import { createConsul } from "../../clients/consul.ts";
 import { compileDirectory } from "../../docs/examples/directory/compile.ts";
 import { directoryTarget } from "../../docs/examples/directory/target.ts";
 import { STRICT_POLICY } from "../../crds/policy.ts";
-import { Resolver } from "../../engine/snapshot.ts";
+import { Resolver } from "../../engine/sources/snapshot.ts";
 import { PACKS } from "../builders/observed.ts";
 import { startFakeConsul } from "../fakes/consul.ts";
 import { signal, testTargetContract } from "../target-contract.ts";

@@ -4,7 +4,7 @@ import path from "node:path";
 
 import { expect, test } from "vitest";
 
-import { loadPacks } from "../../engine/packs.ts";
+import { loadPacks } from "../../engine/sources/packs.ts";
 
 test("the pack that docs/adding-a-pack.md makes is whole", () => {
   const page = readFileSync(new URL("../../docs/adding-a-pack.md", import.meta.url), "utf8");

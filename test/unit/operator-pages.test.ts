@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 import { createMetrics } from "../../engine/metrics.ts";
-import { summarize } from "../../engine/status.ts";
+import { summarize } from "../../engine/status/status.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const page = (name: string): string => readFileSync(new URL(`docs/${name}`, ROOT), "utf8");
@@ -30,7 +30,10 @@ test("the metrics of operations.md are those of the program", async () => {
 
 test("architecture.md has every reason that a condition can have", () => {
   const files = globSync(
-    ["engine/{conditions,policies,reconcile,refused,status}.ts", "controllers/**/*.ts"],
+    [
+      "engine/{status/conditions,plan/policies,loop/reconcile,plan/refused,status/status}.ts",
+      "controllers/**/*.ts",
+    ],
     {
       cwd: ROOT,
       exclude: ["**/*.test.ts"],

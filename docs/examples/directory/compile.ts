@@ -1,7 +1,7 @@
 import type { Wish } from "../../../crds/resolve.ts";
-import { compileAll, remember, type Compiled } from "../../../engine/compile.ts";
-import type { Desired } from "../../../engine/plan.ts";
-import type { Snapshot } from "../../../engine/snapshot.ts";
+import { compileAll, remember, type Compiled } from "../../../engine/plan/compile.ts";
+import type { Desired } from "../../../engine/plan/plan.ts";
+import type { Snapshot } from "../../../engine/sources/snapshot.ts";
 
 /** What the directory says of one service. */
 export interface Entry {

@@ -1,8 +1,8 @@
 import { readOnlyConsul } from "../../../clients/consul-read-only.ts";
 import type { Consul } from "../../../clients/consul.ts";
 import type { ClusterDeps } from "../../../controllers/deps.ts";
-import type { Registration } from "../../../engine/operator.ts";
-import type { Snapshot } from "../../../engine/snapshot.ts";
+import type { Registration } from "../../../engine/loop/operator.ts";
+import type { Snapshot } from "../../../engine/sources/snapshot.ts";
 import { compileDirectory } from "./compile.ts";
 import { directoryTarget } from "./target.ts";
 

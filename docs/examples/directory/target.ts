@@ -2,8 +2,8 @@ import { z } from "zod";
 
 import type { Consul, KvEntry } from "../../../clients/consul.ts";
 import { ApiError } from "../../../clients/errors.ts";
-import type { Target } from "../../../engine/controller.ts";
-import type { Action, ObservedObject } from "../../../engine/plan.ts";
+import type { Target } from "../../../engine/loop/controller.ts";
+import type { Action, ObservedObject } from "../../../engine/plan/plan.ts";
 import type { Entry } from "./compile.ts";
 
 const stored = z.object({

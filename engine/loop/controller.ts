@@ -1,0 +1,53 @@
+import type { Condition } from "../status/status.ts";
+import type { Action, Desired, ObservedObject } from "../plan/plan.ts";
+
+/** `cluster`: one active leader does it. `node`: every machine does its own. */
+export type Scope = "cluster" | "node";
+
+/**
+ * The port to one external system, such as Datadog monitors or a conf.d folder.
+ *
+ * An implementation must converge: once every action of a plan has been
+ * applied, `observe` returns exactly what was desired.
+ */
+export interface Target<Body> {
+  /**
+   * Lists every object we own there, in canonical form. Never objects made by others.
+   * Reads the other system afresh at every call.
+   *
+   * @throws {ApiError} if the answer is not complete and certain. Never an empty list instead.
+   */
+  observe(signal: AbortSignal): Promise<readonly ObservedObject<Body>[]>;
+  /**
+   * Makes one change. Deleting what is already gone succeeds.
+   *
+   * @returns The object as it stands now, in canonical form; undefined after a delete.
+   * @throws {ApiError} `ambiguous` if the change was sent and its outcome is not known.
+   */
+  apply(action: Action<Body>, signal: AbortSignal): Promise<ObservedObject<Body> | undefined>;
+  /** How many actions may be under way at once. 1 if absent. */
+  readonly concurrency?: number;
+  /** Called once after the actions of a pass if at least one was applied: reload what reads the files, for example. */
+  settle?(signal: AbortSignal): Promise<void>;
+  /**
+   * Looks whether what stands there really works, and returns the conditions by owner.
+   * Called after a pass and at every resync. May repair, such as by going back to the last good file.
+   */
+  verify?(signal: AbortSignal): Promise<ReadonlyMap<string, readonly Condition[]>>;
+  /** Waits for what goes on behind `apply`, such as a reload, before the process ends. */
+  close?(): Promise<void>;
+}
+
+/** One kind of object that dd-observe keeps: how it follows from a snapshot (pure), and where it lives (I/O). */
+export interface Controller<Snapshot, Body> {
+  readonly name: string;
+  readonly scope: Scope;
+  /** The condition that says whether the target equals the wish, such as `MonitorsSynced`. */
+  readonly condition: string;
+  /** What its objects are called: `monitor`, `file`. */
+  readonly noun: string;
+  compile(snapshot: Snapshot): Desired<Body>;
+  readonly target: Target<Body>;
+  /** False if an object that its wish said to retain goes all the same, such as a file of a service that left the machine. */
+  isRetained?(owner: string, snapshot: Snapshot): boolean;
+}

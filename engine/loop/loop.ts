@@ -1,0 +1,331 @@
+import { ApiError, toError } from "../../clients/errors.ts";
+import type { Absence } from "../plan/absence.ts";
+import type { Board } from "../status/board.ts";
+import { systemClock, type Clock } from "../clock.ts";
+import type { Controller } from "./controller.ts";
+import type { Log } from "../log.ts";
+import type { Memory } from "../plan/memory.ts";
+import type { Metrics } from "../metrics.ts";
+import { ObservedCache } from "./observed.ts";
+import { changedKeys } from "../plan/patch.ts";
+import type { Desired, Plan } from "../plan/plan.ts";
+import { applyPolicies, type DeleteLimit } from "../plan/policies.ts";
+import { Publisher } from "../status/publish.ts";
+import { planPass, reconcile, type PlanInput, type Report } from "./reconcile.ts";
+import { Refusals } from "./refusals.ts";
+import { RefusedError } from "../plan/refused.ts";
+import { Schedule } from "./schedule.ts";
+import type { Snapshot } from "../sources/snapshot.ts";
+import type { Condition } from "../status/status.ts";
+
+export interface LoopOptions<S extends Snapshot, Body> {
+  readonly controller: Controller<S, Body>;
+  /** A second, consistent read of the wishes. */
+  readonly confirm: (signal: AbortSignal) => Promise<S>;
+  /** Throws if we may no longer write. */
+  readonly mayWrite: (signal: AbortSignal) => Promise<void>;
+  readonly board: Board;
+  readonly memory?: Memory | undefined;
+  /** Shared by the controllers that share the board. */
+  readonly absence: Absence;
+  readonly resyncMs: number;
+  readonly graceMs: number;
+  readonly limit: DeleteLimit;
+  /** Hashes of plans that a person approved. */
+  readonly approved: () => ReadonlySet<string>;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clock?: Clock | undefined;
+}
+
+/** What a pass would do. */
+export interface Preview<Body> {
+  readonly desired: Desired<Body>;
+  readonly plan: Plan<Body>;
+}
+
+/** After writing, the other side gets this long before we look whether it works. */
+const VERIFY_SOON_MS = 1_000;
+const VERIFY_AGAIN_MS = 15_000;
+/** What waits for a person's approval goes on soon after it. */
+const APPROVAL_MS = 10_000;
+
+/**
+ * Keeps one target in line with the newest snapshot until its signal aborts.
+ *
+ * A burst of snapshots costs one pass: only the newest counts, and one pass runs at a time.
+ * Passes also run at every resync (then the target is read afresh), after failures with
+ * growing pauses, and when a grace period ends.
+ */
+export class ControllerLoop<S extends Snapshot, Body> {
+  readonly #options: LoopOptions<S, Body>;
+  readonly #clock: Clock;
+  readonly #schedule: Schedule;
+  readonly #publisher: Publisher;
+  readonly #absence: Absence;
+  readonly #cache = new ObservedCache<Body>();
+  readonly #refusals: Refusals<Body>;
+  /** Condition types that the last verification had something to say of, by service. */
+  #verified: ReadonlyMap<string, readonly string[]> = new Map();
+  #snapshot: S | undefined;
+  #seen: Pick<Snapshot, "services" | "paused"> = NOTHING_SEEN;
+  /** Services whose wish has changed since a pass went to its end. */
+  #urgent: ReadonlySet<string> = new Set();
+  #report: Report<Body> | undefined;
+  #stop: AbortSignal | undefined;
+
+  constructor(options: LoopOptions<S, Body>) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#schedule = new Schedule(this.#clock, options.resyncMs);
+    this.#publisher = new Publisher(options);
+    this.#absence = options.absence;
+    this.#refusals = new Refusals(this.#clock);
+  }
+
+  get name(): string {
+    return this.#options.controller.name;
+  }
+
+  /** True if the last pass went to its end, so that `owns` can be trusted. */
+  get isSettled(): boolean {
+    return this.#report !== undefined && this.#report.error === undefined && !this.#cache.isStale;
+  }
+
+  /** What the last pass saw and did. */
+  get report(): Report<Body> | undefined {
+    return this.#report;
+  }
+
+  /** Takes a newer snapshot. Only the newest counts. */
+  offer(snapshot: S): void {
+    this.#snapshot = snapshot;
+    this.#welcomeBack(snapshot);
+    this.#schedule.request();
+  }
+
+  /** Asks for a pass that reads the target afresh, such as after an edit was noticed. */
+  refresh(): void {
+    this.#cache.markStale();
+    if (this.#snapshot !== undefined) this.#schedule.request();
+  }
+
+  /**
+   * @param stop No further action is begun after it aborts; the one under way is finished.
+   * @param abort Gives up the one under way as well, such as when leadership is lost.
+   */
+  async run(stop: AbortSignal, abort: AbortSignal): Promise<void> {
+    this.#stop = stop;
+    const either = AbortSignal.any([stop, abort]);
+    while (!either.aborted) {
+      await this.#schedule.wait(either);
+      if (either.aborted) break;
+      if (this.#schedule.isPassDue) await this.#safely(async () => await this.pass(abort));
+      if (this.#snapshot === undefined || either.aborted) continue;
+      if (this.#schedule.isVerificationDue) await this.#verify(this.#snapshot, either);
+    }
+    this.#publisher.retire();
+  }
+
+  /** A mistake of our own is seen in the log, and costs a pass and not the process. */
+  async #safely(pass: () => Promise<void>): Promise<void> {
+    try {
+      await pass();
+    } catch (error) {
+      const { controller, log, metrics } = this.#options;
+      this.#cache.markStale();
+      // Whatever was not told yet is told by the next pass.
+      this.#seen = NOTHING_SEEN;
+      this.#schedule.failed(0);
+      metrics.reconcileErrors.inc({ controller: controller.name });
+      log.error({ controller: controller.name, error: toError(error).message }, "pass failed unexpectedly");
+    }
+  }
+
+  /** Makes one pass over the snapshot that was offered last. */
+  async pass(signal: AbortSignal): Promise<void> {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return;
+    const startedAt = this.#clock.monotonicMs();
+    const wasFresh = this.#schedule.begin();
+    const changed = this.#changedServices(snapshot);
+    this.#urgent = new Set([...this.#urgent, ...changed]);
+    if (wasFresh) this.#refusals.forgetConflicts();
+
+    const compiled = this.#compile(snapshot);
+    const report =
+      "error" in compiled
+        ? failed<Body>(compiled.error)
+        : await this.#reconcile(snapshot, compiled.desired, wasFresh, signal);
+    if (signal.aborted) return;
+    this.#report = report;
+    if (report.error === undefined && report.left === 0) this.#urgent = new Set();
+
+    const desired = "error" in compiled ? NOTHING : compiled.desired;
+    if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);
+    this.#publisher.publish(snapshot, desired, report, changed);
+    for (const [owner, since] of this.#absence.since) this.#options.board.setAbsentSince(owner, since);
+    this.#scheduleNext(report, wasFresh);
+    this.#measure(report, this.#clock.monotonicMs() - startedAt);
+  }
+
+  /**
+   * Works out what a pass over the snapshot that was offered last would do, and does none of it.
+   *
+   * @throws {ApiError} if the other system or the wishes can't be read.
+   */
+  async preview(signal: AbortSignal): Promise<Preview<Body> | undefined> {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return undefined;
+    const desired = this.#options.controller.compile(snapshot);
+    const plan = await planPass(this.#planInput(snapshot, desired, true, signal));
+    return { desired, plan };
+  }
+
+  /** A fault in a compile is ours, not a wish's. It stops this pass and nothing else. */
+  #compile(snapshot: S): { readonly desired: Desired<Body> } | { readonly error: Error } {
+    try {
+      return { desired: this.#options.controller.compile(snapshot) };
+    } catch (error) {
+      return { error: toError(error) };
+    }
+  }
+
+  async #reconcile(
+    snapshot: S,
+    desired: Desired<Body>,
+    fresh: boolean,
+    signal: AbortSignal,
+  ): Promise<Report<Body>> {
+    return await reconcile<Body>({
+      ...this.#planInput(snapshot, desired, fresh, signal),
+      mayWrite: async () => await this.#options.mayWrite(signal),
+      isOvertaken: () => this.#schedule.isPending,
+      isStopping: () => this.#stop?.aborted === true,
+      urgent: this.#urgent,
+      onOutcome: (outcome) => this.#publisher.note(outcome),
+    });
+  }
+
+  #planInput(snapshot: S, desired: Desired<Body>, fresh: boolean, signal: AbortSignal): PlanInput<Body> {
+    const { controller, confirm } = this.#options;
+    return {
+      desired,
+      target: controller.target,
+      cache: this.#cache,
+      fresh,
+      policy: (plan, owned) => this.#applyPolicies(plan, owned, snapshot, desired),
+      confirm: async () => controller.compile(await confirm(signal)),
+      signal,
+    };
+  }
+
+  #applyPolicies(plan: Plan<Body>, owned: number, snapshot: S, desired: Desired<Body>): Plan<Body> {
+    const { controller, board, memory, limit, graceMs, approved } = this.#options;
+    const now = this.#clock.wallMs();
+    this.#absence.note(plan, (owner) => snapshot.services.has(owner), now);
+    return applyPolicies(plan, {
+      controller: controller.name,
+      desired,
+      now,
+      graceMs,
+      absentSince: this.#absence.since,
+      isKnown: (owner) => snapshot.services.has(owner) || board.isKnown(owner),
+      isRetained: (owner) => controller.isRetained?.(owner, snapshot) ?? true,
+      refused: this.#refusals.byKey,
+      memory,
+      owned,
+      limit,
+      approved: approved(),
+    });
+  }
+
+  /** Services with another wish than in the pass before, or that were paused or resumed by command. */
+  #changedServices(snapshot: S): ReadonlySet<string> {
+    const { services, paused } = snapshot;
+    const changed = new Set(changedKeys(this.#seen.services, services));
+    for (const service of paused.symmetricDifference(this.#seen.paused)) changed.add(service);
+    this.#seen = { services, paused };
+    return new Set([...changed].filter((service) => services.has(service)));
+  }
+
+  /** Whoever is back begins its next absence anew, in the next process as well. */
+  #welcomeBack(snapshot: S): void {
+    const hasWish = (service: string): boolean => snapshot.services.has(service);
+    for (const owner of this.#absence.welcomeBack(hasWish))
+      this.#options.board.setAbsentSince(owner, undefined);
+  }
+
+  /** True if anything of this owner stands in the target, as far as we know. */
+  owns(owner: string): boolean {
+    return this.#cache.owns(owner);
+  }
+
+  #scheduleNext(report: Report<Body>, wasFresh: boolean): void {
+    const { error } = report;
+    if (error === undefined) this.#schedule.succeeded({ wasFresh, isUnfinished: report.left > 0 });
+    else if (error instanceof RefusedError) this.#schedule.failed(0, APPROVAL_MS);
+    else this.#schedule.failed(error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0);
+
+    const now = this.#clock.wallMs();
+    const graceEnd = this.#absence.nextEnd(this.#options.graceMs, now);
+    if (graceEnd !== undefined) this.#schedule.wakeIn(graceEnd - now);
+    const restEnd = this.#refusals.nextEnd(now);
+    if (restEnd !== undefined) this.#schedule.wakeIn(restEnd - now);
+    if (report.outcomes.length > 0) this.#schedule.verifyIn(VERIFY_SOON_MS);
+    else if (wasFresh) this.#schedule.verifyIn(0);
+  }
+
+  #measure(report: Report<Body>, durationMs: number): void {
+    const { controller, metrics, log } = this.#options;
+    const labels = { controller: controller.name };
+    const result = report.error !== undefined ? "error" : report.left > 0 ? "requeue" : "success";
+    metrics.reconcileTime.observe(labels, durationMs / 1000);
+    metrics.reconcileTotal.inc({ ...labels, result });
+    metrics.objects.set(labels, this.#cache.size);
+    if (result === "error") metrics.reconcileErrors.inc(labels);
+    else metrics.lastSuccess.set(labels, this.#clock.wallMs() / 1000);
+    const counts = {
+      unchanged: report.unchanged,
+      applied: report.outcomes.length,
+      withheld: report.withheld.length,
+    };
+    log.debug({ ...labels, durationMs: Math.round(durationMs), ...counts }, "pass done");
+  }
+
+  async #verify(snapshot: S, signal: AbortSignal): Promise<void> {
+    const { controller, board, log } = this.#options;
+    this.#schedule.verificationBegins();
+    if (controller.target.verify === undefined) return;
+    try {
+      let isWaiting = false;
+      const found = await controller.target.verify(signal);
+      this.#dropOldVerdicts(found);
+      for (const [service, conditions] of found) {
+        const resolution = snapshot.services.get(service);
+        if (resolution !== undefined) board.setConditions(service, resolution.generation, conditions);
+        isWaiting ||= conditions.some(({ status }) => status === "Unknown");
+      }
+      if (isWaiting) this.#schedule.verifyIn(VERIFY_AGAIN_MS);
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ controller: controller.name, error: toError(error).message }, "verification failed");
+    }
+  }
+
+  /** Of what is not there any more, a verification says nothing; what it said before must not stay. */
+  #dropOldVerdicts(found: ReadonlyMap<string, readonly Condition[]>): void {
+    for (const [service, types] of this.#verified)
+      if (!found.has(service)) this.#options.board.dropConditions(service, types);
+    this.#verified = new Map(
+      [...found].map(([service, conditions]) => [service, conditions.map(({ type }) => type)]),
+    );
+  }
+}
+
+const NOTHING_SEEN: Pick<Snapshot, "services" | "paused"> = { services: new Map(), paused: new Set() };
+const NOTHING: Desired<never> = { objects: new Map(), held: new Map(), paused: new Set(), problems: [] };
+
+function failed<Body>(error: Error): Report<Body> {
+  return { problems: [], outcomes: [], withheld: [], unchanged: 0, left: 0, waiting: new Set(), error };
+}

@@ -1,0 +1,266 @@
+import type { Consul } from "../../clients/consul.ts";
+import { toError } from "../../clients/errors.ts";
+import { Absence } from "../plan/absence.ts";
+import type { Board } from "../status/board.ts";
+import { backoffMs, systemClock } from "../clock.ts";
+import { accepted } from "../status/conditions.ts";
+import { watchControl, type Control } from "../sources/control.ts";
+import type { Controller } from "./controller.ts";
+import type { Feed } from "../sources/feed.ts";
+import type { Log } from "../log.ts";
+import { ControllerLoop } from "./loop.ts";
+import type { Memory } from "../plan/memory.ts";
+import type { Metrics } from "../metrics.ts";
+import { changedKeys } from "../plan/patch.ts";
+import type { DeleteLimit } from "../plan/policies.ts";
+import type { Snapshot } from "../sources/snapshot.ts";
+import { parseStatus, type Condition } from "../status/status.ts";
+import { storeNewcomers, writeStatuses, type StatusStore } from "../status/status-writer.ts";
+
+/** A controller ready to run, or the reason why it cannot. */
+export type Registration<S extends Snapshot> =
+  | {
+      readonly controller: Controller<S, unknown>;
+      readonly memory?: Memory;
+      /** Calls back when the target may have changed by itself. */
+      watchTarget?(onChange: () => void, signal: AbortSignal): void;
+    }
+  | {
+      readonly waiting: {
+        readonly name: string;
+        readonly condition: string;
+        readonly reason: string;
+        readonly message: string;
+      };
+    };
+
+type Able<S extends Snapshot> = Extract<Registration<S>, { readonly controller: unknown }>;
+
+export interface OperatorSettings {
+  readonly consul: Consul;
+  readonly statePrefix: string;
+  readonly resyncMs: number;
+  readonly graceMs: number;
+  readonly limit: DeleteLimit;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Starts to follow what people tell by command. */
+export function startControl(
+  settings: OperatorSettings,
+  signal: AbortSignal,
+): ReturnType<typeof watchControl> {
+  return watchControl(settings.consul, settings.statePrefix, signal);
+}
+
+/** Where a pass asks for what is wished, and what people told by command. */
+export interface Wishes<S extends Snapshot> {
+  readonly control: Control;
+  /** A second, consistent read. */
+  confirm(signal: AbortSignal): Promise<S>;
+}
+
+export interface DutyOptions<State, S extends Snapshot> extends PassOptions<S> {
+  readonly feed: Feed<State, S>;
+}
+
+export interface PassOptions<S extends Snapshot> {
+  readonly settings: OperatorSettings;
+  readonly feed: Wishes<S>;
+  readonly registrations: readonly Registration<S>[];
+  readonly board: Board;
+  /** Where the board's statuses stand, with a trailing slash. */
+  readonly statusPrefix: string;
+  readonly store: StatusStore;
+  /** Throws if we may no longer write. */
+  readonly mayWrite: (signal: AbortSignal) => Promise<void>;
+  /** True for the role that says whether a wish is accepted. */
+  readonly tellsAccepted: boolean;
+}
+
+const TIDY_MS = 5_000;
+const RESTORE_BASE_MS = 500;
+const RESTORE_CAP_MS = 10_000;
+
+/**
+ * Runs the controllers of one role until `stop` aborts: then what is under way is finished and the
+ * statuses are stored. `abort` ends everything at once.
+ */
+export async function serve<State, S extends Snapshot>(
+  options: DutyOptions<State, S>,
+  stop: AbortSignal,
+  abort: AbortSignal,
+): Promise<void> {
+  const { feed, board } = options;
+  const either = AbortSignal.any([stop, abort]);
+  const absence = await restorePatiently(options, either);
+  if (absence === undefined) return;
+  const able = options.registrations.filter((registration) => "controller" in registration);
+  const loops = able.map((registration) => startLoop({ ...options, absence }, registration, either));
+  const waiting = options.registrations.flatMap((one) => ("waiting" in one ? [one.waiting] : []));
+
+  let told: Snapshot["services"] = new Map();
+  feed.subscribe((snapshot) => {
+    tell(options, snapshot, waiting, told);
+    told = snapshot.services;
+    for (const loop of loops) loop.offer(snapshot);
+  }, either);
+  const tidying = setInterval(() => tidy({ board, absence }, feed.snapshot, loops), TIDY_MS);
+  tidying.unref();
+
+  const writing = new AbortController();
+  const writer = storeStatuses(options, AbortSignal.any([abort, writing.signal]));
+  try {
+    await Promise.all(loops.map(async (loop) => await loop.run(stop, abort)));
+    await untilAborted(either);
+  } finally {
+    clearInterval(tidying);
+    writing.abort();
+    await Promise.all([writer, ...able.map(async (one) => await closeTarget(options, one))]);
+  }
+}
+
+async function storeStatuses<S extends Snapshot>(
+  { settings: { log }, board, statusPrefix: prefix, store }: PassOptions<S>,
+  signal: AbortSignal,
+): Promise<void> {
+  await writeStatuses(board, { prefix, store, log }, signal);
+}
+
+async function closeTarget<S extends Snapshot>(
+  { settings: { log } }: PassOptions<S>,
+  { controller }: Able<S>,
+): Promise<void> {
+  await controller.target.close?.().catch((error: unknown) => {
+    log.warn({ controller: controller.name, error: toError(error).message }, "target not closed");
+  });
+}
+
+/** Consul may be away just now: that is no reason to end. Undefined if the signal aborts first. */
+async function restorePatiently<S extends Snapshot>(
+  options: PassOptions<S>,
+  signal: AbortSignal,
+): Promise<Absence | undefined> {
+  for (let failures = 1; !signal.aborted; failures++) {
+    try {
+      return await restore(options, signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (failures === 1) options.settings.log.warn({ error: toError(error).message }, "statuses not read");
+      await systemClock
+        .sleep(backoffMs(failures, RESTORE_BASE_MS, RESTORE_CAP_MS, Math.random()), signal)
+        .catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Takes over what an earlier process knew.
+ *
+ * @returns Since when wishes are gone, for all controllers.
+ */
+export async function restore<S extends Snapshot>(
+  { settings, board, statusPrefix, registrations }: PassOptions<S>,
+  signal: AbortSignal,
+): Promise<Absence> {
+  const entries = await settings.consul.kvList(statusPrefix, {}, signal);
+  for (const registration of registrations) {
+    if ("controller" in registration && registration.memory !== undefined)
+      board.addMemory(registration.controller.name, registration.memory);
+  }
+  const statuses = entries.flatMap(({ key, text }) => {
+    const status = parseStatus(text);
+    // A copy that a person made under another name says nothing of that service.
+    return status !== undefined && key === statusPrefix + status.service ? [status] : [];
+  });
+  board.restore(statuses);
+  return new Absence(board.absentSince());
+}
+
+export function startLoop<S extends Snapshot>(
+  options: PassOptions<S> & { readonly absence: Absence },
+  registration: Able<S>,
+  signal: AbortSignal,
+): ControllerLoop<S, unknown> {
+  const { settings, feed, board, absence, mayWrite, statusPrefix: prefix, store } = options;
+  const loop = new ControllerLoop<S, unknown>({
+    ...settings,
+    controller: registration.controller,
+    memory: registration.memory,
+    absence,
+    confirm: async (inner) => await feed.confirm(inner),
+    mayWrite: async (inner) => {
+      await mayWrite(inner);
+      await storeNewcomers(board, { prefix, store }, inner);
+    },
+    board,
+    approved: () => feed.control.approved,
+  });
+  try {
+    registration.watchTarget?.(() => loop.refresh(), signal);
+  } catch (error) {
+    // Then it is seen at the next resync.
+    settings.log.warn({ controller: loop.name, error: toError(error).message }, "target not watched");
+  }
+  return loop;
+}
+
+/**
+ * Says what follows from the wishes alone.
+ *
+ * @param told The services as they were told last: of the same resolution there is nothing new to say.
+ */
+export function tell<S extends Snapshot>(
+  {
+    board,
+    tellsAccepted,
+    settings: { log },
+  }: Pick<PassOptions<S>, "board" | "tellsAccepted"> & { readonly settings: Pick<OperatorSettings, "log"> },
+  { services }: S,
+  waiting: readonly { readonly condition: string; readonly reason: string; readonly message: string }[],
+  told: Snapshot["services"] = new Map(),
+): void {
+  for (const service of changedKeys(told, services)) {
+    const resolution = services.get(service);
+    if (resolution === undefined) continue;
+    board.know(service, resolution.generation);
+    const conditions = waiting.map(({ condition, reason, message }): Condition => ({
+      type: condition,
+      status: "False",
+      reason,
+      message,
+    }));
+    if (tellsAccepted) {
+      const condition = accepted(resolution);
+      conditions.push(condition);
+      if (resolution.state === "held")
+        log.warn(
+          { owner: service, reason: resolution.problems[0]?.reason, error: condition.message },
+          "wish not accepted",
+        );
+    }
+    board.setConditions(service, resolution.generation, conditions);
+  }
+}
+
+/** Forgets services that have neither a wish nor an object any more, once every controller is sure of that. */
+export function tidy<S extends Snapshot>(
+  { board, absence }: { readonly board: Board; readonly absence: Absence },
+  snapshot: S | undefined,
+  loops: readonly ControllerLoop<S, unknown>[],
+): void {
+  if (snapshot === undefined || !loops.every((loop) => loop.isSettled)) return;
+  for (const service of board.services()) {
+    if (snapshot.services.has(service) || board.isNeededElsewhere(service)) continue;
+    if (loops.some((loop) => loop.owns(service))) continue;
+    board.forget(service);
+    absence.forget(service);
+  }
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

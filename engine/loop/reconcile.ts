@@ -1,0 +1,266 @@
+import { ApiError, toError } from "../../clients/errors.ts";
+import type { Problem } from "../../crds/problem.ts";
+import type { Target } from "./controller.ts";
+import { ObservedCache } from "./observed.ts";
+import {
+  diff,
+  fieldChanges,
+  keyOf,
+  ownerOf,
+  type Action,
+  type Desired,
+  type FieldChange,
+  type Plan,
+  type Withheld,
+} from "../plan/plan.ts";
+
+/** What became of one action. */
+export interface Outcome {
+  readonly type: Action<unknown>["type"];
+  readonly key: string;
+  readonly owner: string;
+  /** The object's name in the other system, once known. */
+  readonly ref: string | undefined;
+  readonly changes: readonly FieldChange[];
+  /** True if a person had changed the object by hand. */
+  readonly drifted: boolean;
+  readonly durationMs: number;
+  readonly error?: Error;
+}
+
+/** What one pass saw and did. What did succeed is always in it. */
+export interface Report<Body> {
+  readonly problems: readonly Problem[];
+  readonly outcomes: readonly Outcome[];
+  readonly withheld: readonly Withheld<Body>[];
+  readonly unchanged: number;
+  /** How many actions were not begun, since the run stopped before. */
+  readonly left: number;
+  /** Owners of these actions. */
+  readonly waiting: ReadonlySet<string>;
+  /** What stopped the run. */
+  readonly error?: Error;
+}
+
+export interface ReconcileInput<Body> {
+  readonly desired: Desired<Body>;
+  readonly target: Target<Body>;
+  readonly cache: ObservedCache<Body>;
+  /** True to read the other system afresh, whatever we remember of it. */
+  readonly fresh: boolean;
+  /** Takes out of a plan what must not happen now. */
+  readonly policy: (plan: Plan<Body>, owned: number) => Plan<Body>;
+  /** Asked before deletes: a second look at what is wished. Deletes that it doesn't want as well are dropped. */
+  readonly confirm: () => Promise<Desired<Body>>;
+  /** Throws if we may no longer write. Asked before a batch and again while it runs. */
+  readonly mayWrite: () => Promise<void>;
+  /** True if there is newer work, so that this run should end early. It gets on all the same, or changes without end would keep it from ever deleting. */
+  readonly isOvertaken: () => boolean;
+  /** True if nothing more may be begun. */
+  readonly isStopping: () => boolean;
+  /** Owners whose wish just changed: they come first. */
+  readonly urgent: ReadonlySet<string>;
+  readonly onOutcome: (outcome: Outcome) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings one target in line with what is desired.
+ *
+ * Never throws, so that what did succeed is always reported. One rejected
+ * object doesn't stop the others; a target that is down stops the run.
+ */
+export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Report<Body>> {
+  const { desired, target, cache, signal } = input;
+  const outcomes: Outcome[] = [];
+  let plan: Plan<Body> = { actions: [], withheld: [], unchanged: 0 };
+  let stopped: Error | undefined;
+  const left = new Set<Action<Body>>();
+
+  try {
+    plan = await planPass(input);
+    for (const action of plan.actions) left.add(action);
+    for (const batch of batchesOf(plan.actions, input.urgent)) {
+      if (batch[0]?.type === "delete") plan = keepUnreplaced(plan, outcomes, left);
+      const due = batch.filter((action) => left.has(action));
+      stopped = await applyBatch(due, input, (action, outcome) => {
+        outcomes.push(outcome);
+        left.delete(action);
+        input.onOutcome(outcome);
+      });
+      // What is deleted may be what the rest of this batch replaces.
+      if (stopped !== undefined || batch.some((action) => left.has(action))) break;
+    }
+  } catch (error) {
+    stopped = toError(error);
+  }
+  // What was written counts, even if the run stopped after it.
+  if (!signal.aborted && outcomes.some(({ error }) => error === undefined)) {
+    await target.settle?.(signal).catch((error: unknown) => (stopped ??= toError(error)));
+  }
+  if (stopped !== undefined) cache.markStale();
+
+  const { withheld, unchanged } = plan;
+  const waiting = new Set([...left].map(ownerOf));
+  const report = { problems: desired.problems, outcomes, withheld, unchanged, left: left.size, waiting };
+  return stopped === undefined ? report : { ...report, error: stopped };
+}
+
+/**
+ * Keeps what a service has while something new of it can't be made: it may be what the new one replaces,
+ * as after a renamed monitor that Datadog refuses.
+ */
+function keepUnreplaced<Body>(
+  plan: Plan<Body>,
+  outcomes: readonly Outcome[],
+  left: Set<Action<Body>>,
+): Plan<Body> {
+  const unmade = new Set([
+    ...outcomes
+      .filter(({ type, error }) => type === "create" && error !== undefined)
+      .map(({ owner }) => owner),
+    ...plan.withheld
+      .filter(({ action, reason }) => action.type === "create" && reason === "Rejected")
+      .map(({ action }) => ownerOf(action)),
+  ]);
+  const kept = [...left].filter((action) => action.type === "delete" && unmade.has(ownerOf(action)));
+  for (const action of kept) left.delete(action);
+  const message = "kept, since something new of the same service could not be made";
+  return {
+    ...plan,
+    withheld: [...plan.withheld, ...kept.map((action) => ({ action, reason: "Unreplaced", message }))],
+  };
+}
+
+/** What a pass needs to know before it writes. */
+export type PlanInput<Body> = Pick<
+  ReconcileInput<Body>,
+  "desired" | "target" | "cache" | "fresh" | "policy" | "confirm" | "signal"
+>;
+
+/**
+ * The half of a pass that writes nothing: reads the other system, and works out what is to be done.
+ *
+ * @throws {ApiError} if the other system or the wishes can't be read.
+ */
+export async function planPass<Body>(input: PlanInput<Body>): Promise<Plan<Body>> {
+  const { desired, target, cache, fresh, policy, signal } = input;
+  if (fresh || cache.isStale) cache.replace(await target.observe(signal));
+  return await withProvenDeletes(policy(diff(desired, cache.objects()), cache.size), input);
+}
+
+/** Keeps only the deletes that a second, consistent read of the wishes wants as well. */
+async function withProvenDeletes<Body>(
+  plan: Plan<Body>,
+  { confirm, cache }: PlanInput<Body>,
+): Promise<Plan<Body>> {
+  if (!plan.actions.some(({ type }) => type === "delete")) return plan;
+  const again = diff(await confirm(), cache.objects());
+  const confirmed = new Set(again.actions.filter(({ type }) => type === "delete").map(keyOf));
+  const actions: Action<Body>[] = [];
+  const unproven: Withheld<Body>[] = [];
+  for (const action of plan.actions) {
+    if (action.type !== "delete" || confirmed.has(keyOf(action))) actions.push(action);
+    else
+      unproven.push({
+        action,
+        reason: "NotProven",
+        message: "a second read of Consul doesn't agree that the wish is gone",
+      });
+  }
+  return { ...plan, actions, withheld: [...plan.withheld, ...unproven] };
+}
+
+/** Creates, then updates, then deletes: an object is gone only once what replaces it is there. Urgent owners come first in each. */
+function batchesOf<Body>(
+  actions: readonly Action<Body>[],
+  urgent: ReadonlySet<string>,
+): readonly (readonly Action<Body>[])[] {
+  return (["create", "update", "delete"] as const)
+    .map((type) => {
+      const batch = actions.filter((action) => action.type === type);
+      return [
+        ...batch.filter((action) => urgent.has(ownerOf(action))),
+        ...batch.filter((action) => !urgent.has(ownerOf(action))),
+      ];
+    })
+    .filter((batch) => batch.length > 0);
+}
+
+/** How long a check of the right to write stays good within a batch. */
+const MAY_WRITE_MS = 2_000;
+
+/**
+ * Makes the changes of one batch, some at once. Ends early if it is overtaken, but not before each worker made one.
+ *
+ * @returns The error that stopped the batch, if one did.
+ */
+async function applyBatch<Body>(
+  batch: readonly Action<Body>[],
+  input: ReconcileInput<Body>,
+  done: (action: Action<Body>, outcome: Outcome) => void,
+): Promise<Error | undefined> {
+  const workers = Math.min(input.target.concurrency ?? 1, batch.length);
+  const mayWrite = checkedNowAndThen(input.mayWrite);
+  let next = 0;
+  let stopped: Error | undefined;
+  const goesOn = (): boolean =>
+    next < batch.length &&
+    stopped === undefined &&
+    !input.isStopping() &&
+    (next < workers || !input.isOvertaken());
+  const work = async (): Promise<void> => {
+    while (goesOn()) {
+      const action = batch[next++]!;
+      await mayWrite();
+      if (stopped !== undefined) return;
+      const outcome = await attempt(action, input);
+      done(action, outcome);
+      if (outcome.error instanceof ApiError && outcome.error.stopsRun) stopped ??= outcome.error;
+      if (input.signal.aborted) stopped ??= toError(input.signal.reason);
+    }
+  };
+  const guarded = async (): Promise<void> => {
+    await work().catch((error: unknown) => (stopped ??= toError(error)));
+  };
+  await Promise.all(Array.from({ length: workers }, guarded));
+  return stopped;
+}
+
+/** Asks at the first call, and again when the answer is old. Everyone waits for the same answer. */
+function checkedNowAndThen(mayWrite: () => Promise<void>): () => Promise<void> {
+  let checkedAt = -Infinity;
+  let answer: Promise<void> | undefined;
+  return async () => {
+    if (answer === undefined || performance.now() - checkedAt > MAY_WRITE_MS) {
+      checkedAt = performance.now();
+      answer = mayWrite();
+    }
+    await answer;
+  };
+}
+
+async function attempt<Body>(
+  action: Action<Body>,
+  { target, cache, signal }: ReconcileInput<Body>,
+): Promise<Outcome> {
+  const startedAt = performance.now();
+  const common = {
+    type: action.type,
+    key: keyOf(action),
+    owner: ownerOf(action),
+    changes: action.type === "update" ? fieldChanges(action.desired.body, action.observed.body) : [],
+    drifted: action.type === "update" && action.drifted,
+  };
+  try {
+    const now = await target.apply(action, signal);
+    if (now === undefined) cache.delete(common.key);
+    else cache.set(now);
+    const ref = now?.ref ?? (action.type === "create" ? undefined : action.observed.ref);
+    return { ...common, ref, durationMs: performance.now() - startedAt };
+  } catch (error) {
+    // A refusal changed nothing there. After anything else we no longer know what stands there.
+    if (!(error instanceof ApiError && error.failure === "rejected")) cache.markStale();
+    return { ...common, ref: undefined, durationMs: performance.now() - startedAt, error: toError(error) };
+  }
+}

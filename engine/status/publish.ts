@@ -1,0 +1,134 @@
+import type { Board } from "./board.ts";
+import { eventOf, failureOf, synced } from "./conditions.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { ownerOf, type Desired } from "../plan/plan.ts";
+import { hashToApprove } from "../plan/policies.ts";
+import type { Outcome, Report } from "../loop/reconcile.ts";
+import type { Snapshot } from "../sources/snapshot.ts";
+
+export interface PublisherOptions {
+  readonly controller: { readonly name: string; readonly condition: string; readonly noun: string };
+  readonly board: Board;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** So many passes in a row must fail before all services are told. */
+const LASTING = 3;
+
+/** Tells the world what one controller's passes did: conditions, events, metrics and log lines. Costs what has changed, not what there is. */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  /** Services that had something other than "as wished" to say last time. */
+  #unsettled: ReadonlySet<string> = new Set();
+  #failures = 0;
+  /** Why passes fail, as all services were told. */
+  #toldAll: string | undefined;
+  #reasons: ReadonlySet<string> = new Set();
+  #loggedHash: string | undefined;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** One action is done. */
+  note(outcome: Outcome): void {
+    const { controller, board, log, metrics } = this.#options;
+    const { type, key, owner, ref, drifted, error } = outcome;
+    const durationMs = Math.round(outcome.durationMs);
+    const { reason, message } = eventOf(controller.name, outcome);
+    board.addEvent(owner, reason, message);
+    metrics.actions.inc({
+      controller: controller.name,
+      type,
+      result: error === undefined ? "success" : "error",
+    });
+    if (drifted && error === undefined) metrics.driftCorrected.inc({ controller: controller.name });
+    const line = { controller: controller.name, owner, key, type, ...(drifted ? { reason: "Drift" } : {}) };
+    if (error === undefined) log.info({ ...line, ref, durationMs }, "action applied");
+    else log.error({ ...line, durationMs, error: error.message }, "action failed");
+  }
+
+  /** A pass is done. `changed` are the services whose wish is another than in the pass before. */
+  publish(
+    snapshot: Snapshot,
+    desired: Desired<unknown>,
+    report: Report<unknown>,
+    changed: ReadonlySet<string>,
+  ): void {
+    const { controller, board } = this.#options;
+    const concerned = this.#concerned(snapshot, report, changed);
+    for (const [service, condition] of synced(
+      controller.condition,
+      controller.noun,
+      concerned,
+      desired,
+      report,
+    )) {
+      board.setConditions(service, snapshot.services.get(service)?.generation, [condition]);
+    }
+    this.#measure(report);
+    if (report.error !== undefined) {
+      const { reason, message } = failureOf(report.error);
+      this.#options.log.error({ controller: controller.name, reason, error: message }, "pass failed");
+    }
+  }
+
+  /** A term is over: what only a leader can say is taken back. */
+  retire(): void {
+    const { controller, metrics } = this.#options;
+    const labels = { controller: controller.name };
+    for (const reason of this.#reasons) metrics.withheld.remove({ ...labels, reason });
+    for (const gauge of [metrics.objects, metrics.pending, metrics.lastSuccess]) gauge.remove(labels);
+  }
+
+  /**
+   * Services of which there is something new to say. Of a failure all of them are told only when it lasts:
+   * for each a status is stored, and nothing of theirs is wrong yet.
+   */
+  #concerned(snapshot: Snapshot, report: Report<unknown>, changed: ReadonlySet<string>): ReadonlySet<string> {
+    const unsettled = new Set([
+      ...report.withheld.map(({ action }) => ownerOf(action)),
+      ...report.problems.map(({ owner }) => owner),
+      ...report.outcomes.filter(({ error }) => error !== undefined).map(({ owner }) => owner),
+      ...report.waiting,
+    ]);
+    const concerned = new Set([
+      ...(this.#mustTellAll(report.error) ? snapshot.services.keys() : changed),
+      ...unsettled,
+      ...report.outcomes.map(({ owner }) => owner),
+    ]);
+    for (const owner of this.#unsettled) if (snapshot.services.has(owner)) concerned.add(owner);
+    this.#unsettled = report.error !== undefined && this.#toldAll === undefined ? concerned : unsettled;
+    return concerned;
+  }
+
+  #mustTellAll(error: Error | undefined): boolean {
+    this.#failures = error === undefined ? 0 : this.#failures + 1;
+    const reason = error === undefined || this.#failures < LASTING ? undefined : failureOf(error).reason;
+    if (error !== undefined && (reason === undefined || reason === this.#toldAll)) return false;
+    const isNews = reason !== this.#toldAll;
+    this.#toldAll = reason;
+    return isNews;
+  }
+
+  #measure(report: Report<unknown>): void {
+    const { controller, metrics, log } = this.#options;
+    const counts = new Map<string, number>([...this.#reasons].map((reason) => [reason, 0]));
+    for (const { reason } of report.withheld) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    for (const [reason, count] of counts)
+      metrics.withheld.set({ controller: controller.name, reason }, count);
+    this.#reasons = new Set(counts.keys());
+    metrics.pending.set({ controller: controller.name }, report.left);
+
+    const hash = hashToApprove(controller.name, report.withheld);
+    if (hash !== undefined && hash !== this.#loggedHash) {
+      log.warn(
+        { controller: controller.name, reason: "BrakeEngaged", hash, deletes: counts.get("BrakeEngaged") },
+        "deletes wait for approval",
+      );
+    }
+    this.#loggedHash = hash;
+  }
+}
