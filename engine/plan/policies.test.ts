@@ -160,10 +160,18 @@ test("a braked pass still creates and updates", () => {
   expect(plan.actions.map((action) => action.type)).toEqual(["create", "update"]);
 });
 
-test("one object of a service that nobody remembers brakes them all", () => {
-  const plan = apply([], [have("ray/a"), have("chat/a")], { isKnown: (owner) => owner === "ray" });
+test("objects of a service that nobody remembers wait for approval; the others go", () => {
+  const ground = { isKnown: (owner: string) => owner === "ray" };
 
-  expect(reasons(plan)).toEqual(["chat/a BrakeEngaged", "ray/a BrakeEngaged"]);
+  const plan = apply([], [have("ray/a"), have("chat/a")], ground);
+  const approved = apply([], [have("ray/a"), have("chat/a")], {
+    ...ground,
+    approved: new Set([hashToApprove("toys", plan.withheld)!]),
+  });
+
+  expect(reasons(plan)).toEqual(["chat/a BrakeEngaged"]);
+  expect(plan.actions.map(keyOf)).toEqual(["ray/a"]);
+  expect(approved.actions.map(keyOf)).toEqual(["chat/a", "ray/a"]);
 });
 
 test("exactly the approved deletions go ahead", () => {

@@ -147,16 +147,20 @@ export function brake<Body>(plan: Plan<Body>, ground: PolicyGround<Body>): Plan<
   const unknown = deletes.filter((action) => !ground.isKnown(ownerOf(action)));
   const most = Math.max(ground.limit.count, Math.floor(ground.limit.share * ground.owned));
   const soon = goingSoon(plan, deletes, ground);
-  if (deletes.length + soon <= most && unknown.length === 0) return plan;
+  const isTooMuch = deletes.length + soon > most;
+  if (!isTooMuch && unknown.length === 0) return plan;
 
-  const hash = hashOfDeletes(ground.controller, deletes);
+  const braked = isTooMuch ? deletes : unknown;
+  const hash = hashOfDeletes(ground.controller, braked);
   if (ground.approved.has(hash)) return plan;
-  const why =
-    deletes.length + soon > most
-      ? `this pass would delete ${deletes.length} of ${ground.owned} objects${soon === 0 ? "" : `, and ${soon} more would follow within a minute`}; at most ${most} without approval`
-      : `this pass would delete objects of ${unknown.length} services that dd-observe doesn't remember, as after a loss of Consul's state`;
+  const following = soon === 0 ? "" : `, and ${soon} more would follow within a minute`;
+  const services = new Set(unknown.map(ownerOf)).size;
+  const why = isTooMuch
+    ? `this pass would delete ${deletes.length} of ${ground.owned} objects${following}; at most ${most} without approval`
+    : `these are objects of ${services} services that dd-observe doesn't remember, as after a loss of Consul's state`;
+  const isBraked = new Set<Action<Body>>(braked);
   return withhold(plan, (action) =>
-    action.type === "delete"
+    isBraked.has(action)
       ? { reason: "BrakeEngaged", message: `${why}. If it is right: dd-observe approve ${hash}` }
       : undefined,
   );
