@@ -1,0 +1,106 @@
+import { CLUSTER_CONTROLLERS } from "../../controllers/index.ts";
+import { campaign, type Standing, type Term } from "../../engine/leader/lease.ts";
+import { serve, startControl } from "../../engine/loop/operator.ts";
+import { Feed } from "../../engine/sources/feed.ts";
+import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { clusterSource, type ClusterState } from "../../engine/sources/sources.ts";
+import { Board } from "../../engine/status/board.ts";
+import { STATUS_KEYS } from "../../engine/status/status.ts";
+import { backups, readOrganisation, writeOrganisation } from "../backups.ts";
+import { openResolver } from "../connect.ts";
+import { logSourceErrors, noteFeed, patiently, prepareKv, type Process } from "./process.ts";
+
+/** The controller role: takes part in the election, and keeps what is common to the cluster while it leads. A spare reads along. */
+export async function runController(process: Process): Promise<void> {
+  const { config, consul, settings, log, stop } = process;
+  await patiently(log, stop, async () => await prepareKv(process));
+  if (stop.aborted) return;
+
+  const resolver = openResolver(config);
+  const feed = new Feed<ClusterState, Snapshot>(
+    clusterSource({ consul, prefix: config.kvPrefix }),
+    (state, paused) => resolver.ofCluster(state, paused),
+  );
+  const control = startControl(settings, stop);
+  noteFeed(process, feed, control);
+  const feeding = feed.run(control.changes(), stop);
+  const watching = Promise.all([
+    logSourceErrors(() => feed.source.health.error, "catalog and documents", log, stop),
+    logSourceErrors(() => control.state.error, "orders", log, stop),
+  ]);
+
+  const campaigning = campaign(
+    {
+      consul,
+      key: `${config.statePrefix}/leader`,
+      holder: config.holder,
+      signal: stop,
+      onStanding: (standing) => noteStanding(process, standing),
+    },
+    async (term) => await lead(process, feed, term),
+  );
+  // All at once: whatever fails first ends the process, and nothing fails unseen.
+  await Promise.all([campaigning, feeding, watching]);
+}
+
+function noteStanding(process: Process, standing: Standing): void {
+  const before = process.standing;
+  process.standing = standing;
+  process.metrics.leader.set(standing.role === "leader" ? 1 : 0);
+  if (before?.role === standing.role) return;
+  if (standing.role === "unknown") process.log.warn({ error: standing.error.message }, "leadership unknown");
+  else
+    process.log.info(
+      standing.role === "leader" ? { epoch: standing.epoch } : { leader: standing.leader?.holder },
+      standing.role === "leader" ? "leading" : "standing by",
+    );
+}
+
+/** One term as the leader. */
+async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: Term): Promise<void> {
+  const { config, consul, settings, log, clusterId, stop } = process;
+  const store = async (ops: Parameters<Term["fencedTxn"]>[0]): Promise<{ readonly ok: true }> => {
+    await term.fencedTxn(ops);
+    return { ok: true };
+  };
+  const abort = AbortSignal.any([term.signal, process.drained]);
+  const over = AbortSignal.any([stop, abort]);
+  const organisation = await patiently(log, over, async () => ({
+    id: await readOrganisation(consul, config.statePrefix, over),
+  }));
+  if (organisation === undefined) return;
+  const board = new Board("controller");
+  board.addKnown(process.known);
+  process.boards.set("controller", board);
+  const deps = {
+    clusterId,
+    policy: config.policy,
+    tagName: config.tagName,
+    isDryRun: false,
+    approved: () => feed.control.approved,
+    onBackup: backups({ statePrefix: config.statePrefix, scope: "cluster", store, log }),
+    log,
+    datadog: config.datadog,
+    organisation: organisation.id,
+    onOrganisation: (id: number) => writeOrganisation(config.statePrefix, id, store, log),
+  };
+  try {
+    await serve(
+      {
+        settings,
+        feed,
+        registrations: CLUSTER_CONTROLLERS.map((create) => create(deps)),
+        board,
+        statusPrefix: STATUS_KEYS.ofController(config.statePrefix),
+        store,
+        mayWrite: async () => await term.check(),
+        tellsAccepted: true,
+      },
+      stop,
+      abort,
+    );
+  } finally {
+    process.known = board.known();
+    process.boards.delete("controller");
+  }
+}

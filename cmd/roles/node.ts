@@ -1,0 +1,83 @@
+import type { Consul } from "../../clients/consul.ts";
+import { NODE_CONTROLLERS } from "../../controllers/index.ts";
+import type { Term } from "../../engine/leader/lease.ts";
+import { serve, startControl } from "../../engine/loop/operator.ts";
+import { Feed } from "../../engine/sources/feed.ts";
+import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
+import { nodeSource, type NodeState } from "../../engine/sources/sources.ts";
+import { Board } from "../../engine/status/board.ts";
+import { STATUS_KEYS } from "../../engine/status/status.ts";
+import { backups } from "../backups.ts";
+import type { Role } from "../config.ts";
+import { openResolver } from "../connect.ts";
+import { logSourceErrors, noteFeed, patiently, prepareKv, type Process } from "./process.ts";
+
+/** The node role: keeps the files of this machine. */
+export async function runNode(process: Process, role: Role): Promise<void> {
+  const { config, consul, settings, log, stop } = process;
+  await patiently(log, stop, async () => await prepareKv(process));
+  if (stop.aborted) return;
+
+  const resolver = openResolver(config);
+  const source = nodeSource({
+    consul,
+    prefix: config.kvPrefix,
+    nodeName: config.nodeName,
+    // The controller's part reads all documents anyway, and the connections are few.
+    ...(role === "all" ? { maxDocumentWatches: 0 } : {}),
+  });
+  const feed = new Feed<NodeState, NodeSnapshot>(source, (state, paused) => resolver.ofNode(state, paused));
+  const control = startControl(settings, stop);
+  noteFeed(process, feed, control);
+  const feeding = feed.run(control.changes(), stop);
+  const watching = Promise.all([
+    logSourceErrors(() => feed.source.health.error, "node", log, stop),
+    logSourceErrors(() => control.state.error, "orders", log, stop),
+  ]);
+  await Promise.all([serveNode(process, feed), feeding, watching]);
+}
+
+async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>): Promise<void> {
+  const { config, consul, settings, log, clusterId, stop } = process;
+  const first = await feed.first(stop);
+  if (first === undefined) return;
+
+  const board = new Board(first.node.name);
+  process.boards.set(first.node.name, board);
+  const store = async (
+    ops: Parameters<Term["fencedTxn"]>[0],
+    signal?: AbortSignal,
+  ): ReturnType<Consul["txn"]> => await consul.txn(ops, signal);
+  const deps = {
+    clusterId,
+    policy: config.policy,
+    tagName: config.tagName,
+    isDryRun: false,
+    approved: () => feed.control.approved,
+    onBackup: backups({
+      statePrefix: config.statePrefix,
+      scope: `nodes/${encodeURIComponent(first.node.name)}`,
+      store,
+      log,
+    }),
+    log,
+    confdDir: config.confdDir,
+    agentUrl: config.agentUrl,
+    agentReload: config.agentReload,
+  };
+  await serve(
+    {
+      // A file of a service that has left the machine only makes the Agent complain.
+      settings: { ...settings, graceMs: Math.min(settings.graceMs, 60_000) },
+      feed,
+      registrations: NODE_CONTROLLERS.map((create) => create(deps)),
+      board,
+      statusPrefix: STATUS_KEYS.ofNode(config.statePrefix, first.node.name),
+      store,
+      mayWrite: async () => undefined,
+      tellsAccepted: false,
+    },
+    stop,
+    process.drained,
+  );
+}
