@@ -46,16 +46,20 @@ export interface DatadogReader {
   validateKeys(options: CallOptions): Promise<void>;
 }
 
+/** Asks whether Datadog would take a monitor. Changes nothing. */
+export interface DatadogValidator {
+  /** @throws {ApiError} `rejected` with Datadog's reason. */
+  validateMonitor(body: object, options: CallOptions): Promise<void>;
+  validateExisting(id: number, body: object, options: CallOptions): Promise<void>;
+}
+
 /** The whole of it. Bodies have the API's names and are sent as they are, no key lost. */
-export interface DatadogWriter extends DatadogReader {
+export interface DatadogWriter extends DatadogReader, DatadogValidator {
   createMonitor(body: object, options: CallOptions): Promise<RawMonitor>;
   /** Fields that are left out stay; `options` is replaced as a whole, except for people's mutes. */
   updateMonitor(id: number, body: object, options: CallOptions): Promise<RawMonitor>;
   /** Never by force: what is used by an SLO or a composite stays. */
   deleteMonitor(id: number, options: CallOptions): Promise<void>;
-  /** @throws {ApiError} `rejected` with Datadog's reason. */
-  validateMonitor(body: object, options: CallOptions): Promise<void>;
-  validateExisting(id: number, body: object, options: CallOptions): Promise<void>;
 }
 
 /** The most that Datadog gives at once. */
@@ -69,6 +73,12 @@ const WRITE = { scope: "monitors_write", isWrite: true } as const;
 /** Makes a reader that cannot write: it has no such methods, and its transport lets nothing but GET leave. */
 export function datadogReader(settings: DatadogSettings): DatadogReader {
   return readerOf(new DatadogTransport({ ...settings, readOnly: true }));
+}
+
+/** Makes what can validate and nothing else. */
+export function datadogValidator(settings: DatadogSettings): DatadogValidator {
+  const { validateMonitor, validateExisting } = writerOf(new DatadogTransport(settings));
+  return { validateMonitor, validateExisting };
 }
 
 export function datadogWriter(settings: DatadogSettings): DatadogWriter {

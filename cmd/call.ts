@@ -10,6 +10,7 @@ export interface Options {
   readonly pack?: string;
   readonly reason?: string;
   readonly wait?: boolean;
+  readonly validate?: boolean;
   readonly watch?: boolean;
   readonly yes?: boolean;
   readonly once?: boolean;

@@ -64,8 +64,12 @@ const COMMANDS: readonly Description[] = [
     details:
       "Reads Consul, Datadog and this machine's conf.d with clients that cannot write, and shows what the operator would do now: creates, updates and deletes with every field, what is kept back and why, and which wishes cannot be read.",
     settings: PASS,
-    options: [roleOption(), outputOption(["table", "json", "yaml"])],
-    examples: ["dd-observe plan", "dd-observe plan --role node -o json"],
+    options: [
+      roleOption(),
+      outputOption(["table", "json", "yaml"]),
+      new Option("--validate", "ask Datadog as well whether it would take each change"),
+    ],
+    examples: ["dd-observe plan", "dd-observe plan --validate", "dd-observe plan --role node -o json"],
     exit: "0 if everything is as wished, 2 if something would change, is kept back or cannot be read",
     load: async () => (await import("./commands/plan.ts")).plan,
   },

@@ -1,3 +1,7 @@
+import { ApiError } from "../../clients/errors.ts";
+import type { Problem } from "../../crds/problem.ts";
+import type { Preview } from "../../engine/loop/loop.ts";
+import { keyOf, ownerOf } from "../../engine/plan/plan.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { ensureReadable } from "../facts.ts";
@@ -13,12 +17,13 @@ export async function plan({ flags, terminal, env }: Call): Promise<number> {
   const config = readConfig(flags, env);
   const once = await openOnce(config, true, new AbortController().signal);
   const hasRun = await ensureReadable(once.consul, config.kvPrefix);
+  const isValidated = flags.validate === true;
   const roles: RolePlan[] = [];
   if (flags.role !== "node")
-    roles.push(await preview("controller", once.clusterId, await clusterDuty(once), once));
+    roles.push(await preview("controller", once.clusterId, await clusterDuty(once), once, isValidated));
   if (flags.role !== "controller") {
     const duty = await nodeDuty(once);
-    roles.push(await preview("node", duty.snapshot.node.name, duty, once));
+    roles.push(await preview("node", duty.snapshot.node.name, duty, once, isValidated));
   }
 
   if (flags.output === "json" || flags.output === "yaml")
@@ -38,9 +43,44 @@ async function preview<S extends Snapshot>(
   name: string,
   { options, snapshot }: Duty<S>,
   { signal }: Once,
+  isValidated: boolean,
 ): Promise<RolePlan> {
   const passed = await previewOnce(options, snapshot, signal);
-  return { role, name, controllers: passed.map(previewed), held: heldProblems(snapshot) };
+  const controllers = await Promise.all(
+    passed.map(async (one) => {
+      const planned = previewed(one);
+      if (!isValidated || !("result" in one)) return planned;
+      const refused = await refusals(options, one.controller, one.result, signal);
+      return { ...planned, problems: [...planned.problems, ...refused] };
+    }),
+  );
+  return { role, name, controllers, held: heldProblems(snapshot) };
+}
+
+/** What the other system says that it would refuse. */
+async function refusals<S extends Snapshot>(
+  { registrations }: Duty<S>["options"],
+  name: string,
+  { plan: { actions } }: Preview<unknown>,
+  signal: AbortSignal,
+): Promise<readonly Problem[]> {
+  const target = registrations.flatMap((one) =>
+    "controller" in one && one.controller.name === name ? [one.controller.target] : [],
+  )[0];
+  const problems: Problem[] = [];
+  for (const action of actions) {
+    try {
+      await target?.validate?.(action, signal);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.failure !== "rejected") throw error;
+      problems.push({
+        owner: ownerOf(action),
+        reason: "Rejected",
+        message: `${keyOf(action)}: ${error.message}`,
+      });
+    }
+  }
+  return problems;
 }
 
 function exitOf(roles: readonly RolePlan[]): number {

@@ -1,4 +1,4 @@
-import { datadogReader, datadogWriter } from "../../clients/datadog.ts";
+import { datadogReader, datadogValidator, datadogWriter } from "../../clients/datadog.ts";
 import { Budget } from "../../engine/budget.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 import type { Registration } from "../../engine/loop/operator.ts";
@@ -31,6 +31,7 @@ export function monitors(deps: ClusterDeps): Registration<Snapshot> {
   const compile = compileMonitors(clusterId);
   const target = monitorTarget({
     datadog: deps.isDryRun ? datadogReader(settings) : datadogWriter(settings),
+    validator: datadogValidator(settings),
     clusterId,
     memory,
     wanted: (key) => wanted.get(key)?.body,

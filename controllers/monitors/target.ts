@@ -1,4 +1,4 @@
-import type { DatadogReader, DatadogWriter, RawMonitor } from "../../clients/datadog.ts";
+import type { DatadogReader, DatadogValidator, DatadogWriter, RawMonitor } from "../../clients/datadog.ts";
 import { ApiError } from "../../clients/errors.ts";
 import type { Target } from "../../engine/loop/controller.ts";
 import { hashOf } from "../../engine/hash.ts";
@@ -22,6 +22,7 @@ import {
 export interface MonitorTargetOptions extends CreateTiming {
   /** A `DatadogReader` makes a target that can only observe: for dry runs. */
   readonly datadog: DatadogReader | DatadogWriter;
+  readonly validator?: DatadogValidator | undefined;
   readonly clusterId: string;
   readonly memory: Memory;
   /** What was wished last, by key: options that Datadog sets by itself count only if the wish sets them. */
@@ -130,6 +131,14 @@ class DatadogMonitors implements MonitorTarget {
     }
     this.#asked.set(key, body);
     return action.type === "create" ? this.#create(action, signal) : this.#update(action, signal);
+  }
+
+  async validate(action: Action<MonitorBody>, signal: AbortSignal): Promise<void> {
+    const { validator } = this.#options;
+    if (validator === undefined || action.type === "delete") return;
+    const wire = toWire(action.desired.body);
+    if (action.type === "create") await validator.validateMonitor(wire, { signal });
+    else await validator.validateExisting(Number(action.observed.ref), wire, { signal });
   }
 
   async adopt(id: number, key: string, signal: AbortSignal): Promise<ObservedObject<MonitorBody>> {

@@ -25,6 +25,12 @@ export interface Target<Body> {
    * @throws {ApiError} `ambiguous` if the change was sent and its outcome is not known.
    */
   apply(action: Action<Body>, signal: AbortSignal): Promise<ObservedObject<Body> | undefined>;
+  /**
+   * Asks the other system whether it would take a create or an update. Changes nothing.
+   *
+   * @throws {ApiError} `rejected` with its reason if it would not.
+   */
+  validate?(action: Action<Body>, signal: AbortSignal): Promise<void>;
   /** How many actions may be under way at once. 1 if absent. */
   readonly concurrency?: number;
   /** Called once after the actions of a pass if at least one was applied: reload what reads the files, for example. */

@@ -58,7 +58,7 @@ export const monitorRoutes: readonly Route[] = [
     method: "POST",
     path: /^\/api\/v1\/monitor\/validate$/,
     permission: READ,
-    run: ({ body }) => refusal(body) ?? { status: 200, body: {} },
+    run: ({ world, body }) => refusal(body) ?? refusedReferences(world, body) ?? { status: 200, body: {} },
   },
   {
     method: "POST",
@@ -67,7 +67,8 @@ export const monitorRoutes: readonly Route[] = [
     run: (request) => {
       const existing = request.world.monitors.get(idOf(request));
       if (existing === undefined) return notFound();
-      return refusal({ ...existing, ...request.body }) ?? { status: 200, body: {} };
+      const wanted = { ...existing, ...request.body };
+      return refusal(wanted) ?? refusedReferences(request.world, wanted) ?? { status: 200, body: {} };
     },
   },
 ];

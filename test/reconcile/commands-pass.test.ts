@@ -55,6 +55,24 @@ describe("plan", () => {
     expect(await world.run("plan")).toEqual({ exit: 0, out: "Nothing to do: 8 as wished.\n", err: "" });
   });
 
+  test("asks Datadog with --validate whether it would take each change, and makes none", async () => {
+    const world = await startWorld();
+    world.register("ray", ["dd-observe"]);
+    world.consul.put(
+      "observability/ray",
+      "monitors: {mine: {type: composite, query: '123456 && 654321', message: x}}\n",
+    );
+
+    const { exit, out } = await world.run("plan --role controller --validate");
+
+    expect(exit).toBe(2);
+    expect(out.replaceAll(/\s+/g, " ")).toMatch(
+      /ray\/mine: Cannot validate monitor .*Some monitor IDs are invalid/,
+    );
+    expect(world.datadog.log.filter(({ path }) => path.endsWith("/validate")).length).toBeGreaterThan(1);
+    expect(world.datadog.monitors.size).toBe(0);
+  });
+
   test("gives the same as data", async () => {
     const world = await startUsualWorld();
 
