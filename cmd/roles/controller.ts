@@ -1,6 +1,6 @@
 import { CLUSTER_CONTROLLERS } from "../../controllers/index.ts";
 import { campaign, type Standing, type Term } from "../../engine/leader/lease.ts";
-import { serve, startControl } from "../../engine/loop/operator.ts";
+import { serve } from "../../engine/loop/operator.ts";
 import { Feed } from "../../engine/sources/feed.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import { clusterSource, type ClusterState } from "../../engine/sources/sources.ts";
@@ -8,11 +8,11 @@ import { Board } from "../../engine/status/board.ts";
 import { STATUS_KEYS } from "../../engine/status/status.ts";
 import { backups, readOrganisation, writeOrganisation } from "../backups.ts";
 import { openResolver } from "../connect.ts";
-import { logSourceErrors, noteFeed, patiently, prepareKv, type Process } from "./process.ts";
+import { follow, patiently, prepareKv, type Process } from "./process.ts";
 
 /** The controller role: takes part in the election, and keeps what is common to the cluster while it leads. A spare reads along. */
 export async function runController(process: Process): Promise<void> {
-  const { config, consul, settings, log, stop } = process;
+  const { config, consul, log, stop } = process;
   await patiently(log, stop, async () => await prepareKv(process));
   if (stop.aborted) return;
 
@@ -21,14 +21,7 @@ export async function runController(process: Process): Promise<void> {
     clusterSource({ consul, prefix: config.kvPrefix }),
     (state, paused) => resolver.ofCluster(state, paused),
   );
-  const control = startControl(settings, stop);
-  noteFeed(process, feed, control);
-  const feeding = feed.run(control.changes(), stop);
-  const watching = Promise.all([
-    logSourceErrors(() => feed.source.health.error, "catalog and documents", log, stop),
-    logSourceErrors(() => control.state.error, "orders", log, stop),
-  ]);
-
+  const following = follow(process, feed, "catalog and documents");
   const campaigning = campaign(
     {
       consul,
@@ -40,7 +33,7 @@ export async function runController(process: Process): Promise<void> {
     async (term) => await lead(process, feed, term),
   );
   // All at once: whatever fails first ends the process, and nothing fails unseen.
-  await Promise.all([campaigning, feeding, watching]);
+  await Promise.all([campaigning, following]);
 }
 
 function noteStanding(process: Process, standing: Standing): void {

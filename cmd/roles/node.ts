@@ -1,7 +1,7 @@
 import type { Consul } from "../../clients/consul.ts";
 import { NODE_CONTROLLERS } from "../../controllers/index.ts";
 import type { Term } from "../../engine/leader/lease.ts";
-import { serve, startControl } from "../../engine/loop/operator.ts";
+import { serve } from "../../engine/loop/operator.ts";
 import { Feed } from "../../engine/sources/feed.ts";
 import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
 import { nodeSource, type NodeState } from "../../engine/sources/sources.ts";
@@ -10,11 +10,11 @@ import { STATUS_KEYS } from "../../engine/status/status.ts";
 import { backups } from "../backups.ts";
 import type { Role } from "../config.ts";
 import { openResolver } from "../connect.ts";
-import { logSourceErrors, noteFeed, patiently, prepareKv, type Process } from "./process.ts";
+import { follow, patiently, prepareKv, type Process } from "./process.ts";
 
 /** The node role: keeps the files of this machine. */
 export async function runNode(process: Process, role: Role): Promise<void> {
-  const { config, consul, settings, log, stop } = process;
+  const { config, consul, log, stop } = process;
   await patiently(log, stop, async () => await prepareKv(process));
   if (stop.aborted) return;
 
@@ -27,14 +27,7 @@ export async function runNode(process: Process, role: Role): Promise<void> {
     ...(role === "all" ? { maxDocumentWatches: 0 } : {}),
   });
   const feed = new Feed<NodeState, NodeSnapshot>(source, (state, paused) => resolver.ofNode(state, paused));
-  const control = startControl(settings, stop);
-  noteFeed(process, feed, control);
-  const feeding = feed.run(control.changes(), stop);
-  const watching = Promise.all([
-    logSourceErrors(() => feed.source.health.error, "node", log, stop),
-    logSourceErrors(() => control.state.error, "orders", log, stop),
-  ]);
-  await Promise.all([serveNode(process, feed), feeding, watching]);
+  await Promise.all([follow(process, feed, "node"), serveNode(process, feed)]);
 }
 
 async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>): Promise<void> {

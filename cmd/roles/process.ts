@@ -4,7 +4,7 @@ import { backoffMs, systemClock } from "../../engine/clock.ts";
 import { watchesMove } from "../../engine/health.ts";
 import type { Standing } from "../../engine/leader/lease.ts";
 import type { Log } from "../../engine/log.ts";
-import type { OperatorSettings } from "../../engine/loop/operator.ts";
+import { startControl, type OperatorSettings } from "../../engine/loop/operator.ts";
 import type { Metrics } from "../../engine/metrics.ts";
 import type { Check } from "../../engine/server.ts";
 import { CONTROL_KEYS } from "../../engine/sources/control.ts";
@@ -79,10 +79,26 @@ export async function patiently<T>(
   return undefined;
 }
 
+/** Follows a feed and people's orders until the process stops, and says once why no news comes. */
+export async function follow(
+  process: Process,
+  feed: Feed<ClusterState, Snapshot> | Feed<NodeState, NodeSnapshot>,
+  what: string,
+): Promise<void> {
+  const { settings, log, stop } = process;
+  const control = startControl(settings, stop);
+  noteFeed(process, feed, control);
+  await Promise.all([
+    feed.run(control.changes(), stop),
+    logSourceErrors(() => feed.source.health.error, what, log, stop),
+    logSourceErrors(() => control.state.error, "orders", log, stop),
+  ]);
+}
+
 const LOOK_MS = 1_000;
 
 /** Says once why no news comes, and when it comes again. */
-export async function logSourceErrors(
+async function logSourceErrors(
   errorOf: () => ApiError | undefined,
   watch: string,
   log: Log,
@@ -105,7 +121,7 @@ export async function logSourceErrors(
 const STARTED_MS = Date.now();
 
 /** Health and readiness depend on what a feed reads. */
-export function noteFeed(
+function noteFeed(
   process: Process,
   feed: Feed<ClusterState, Snapshot> | Feed<NodeState, NodeSnapshot>,
   control: { readonly state: Readonly<WatchState> },

@@ -92,6 +92,20 @@ test.for<
   ["an instance of unknown age that may have begun before", false, { before: undefined }, { runs: 3 }, {}],
   ["an instance of unknown age that began after", true, { before: undefined }, { runs: 1 }, {}],
   [
+    "an instance of unknown age that began in the second of the write",
+    true,
+    { before: undefined, writtenAt: WRITTEN + 700 },
+    { runs: 1, updatedAtMs: Math.floor((WRITTEN + 700) / 1000) * 1000 },
+    {},
+  ],
+  [
+    "an instance of the last good text, which another has replaced",
+    false,
+    { before: undefined, good: { hash: "old", ids: ["ray:new"] } },
+    { runs: 1 },
+    {},
+  ],
+  [
     "an instance of a text that ran before and stands there again",
     true,
     { before: { "ray:new": 1 }, good: { hash: "new", ids: ["ray:new"] } },

@@ -156,19 +156,24 @@ function isCurrent(instance: AgentCheck, evidence: Evidence): boolean {
   const { record } = evidence;
   if (instance.runs === 0) return false;
   if (record.loaded) return true;
-  // The Agent counts whole seconds.
-  if (instance.updatedAtMs < Math.floor(record.writtenAt / 1000) * 1000) return false;
+  if (instance.updatedAtMs < secondOf(record.writtenAt)) return false;
   if (isSettled(evidence)) return true;
   // An id follows from the configuration, so that a text which ran before is known by its ids.
   if (record.good?.hash === record.hash && record.good.ids.includes(instance.id)) return true;
   if (record.before === undefined) {
+    if (record.good?.ids.includes(instance.id) === true) return false;
     const firstRunMs = instance.updatedAtMs - (instance.runs - 1) * instance.intervalMs;
     // Over many runs the estimate drifts: the interval is only a lower bound.
-    return instance.runs <= 20 && firstRunMs >= record.writtenAt;
+    return instance.runs <= 20 && firstRunMs >= secondOf(record.writtenAt);
   }
   const runsBefore = record.before[instance.id];
   // Fewer runs than before: the Agent was restarted, so it has read the file anew.
   return runsBefore === undefined || instance.runs < runsBefore;
+}
+
+/** The Agent counts whole seconds: what it did in the second of a write may have come after it. */
+function secondOf(ms: number): number {
+  return Math.floor(ms / 1000) * 1000;
 }
 
 /** True if the Agent has had every occasion to read the file, so that what it runs is what stands there. */

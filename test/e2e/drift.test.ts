@@ -106,7 +106,8 @@ describe.skipIf(consulBinary() === undefined)(`drift, end to end${SKIPPED}`, () 
   test("a file with which the Agent cannot work is rolled back until the wish is another one", async () => {
     const options = { openmetrics: ALLOWED };
     const world = await startWorld({
-      agent: { pollMs: 1_000, options },
+      // An Agent that runs its checks this seldom has run none more than 20 times before it is asked again.
+      agent: { pollMs: 1_000, runMs: 1_500, options },
       env: { DD_OBSERVE_AGENT_RELOAD: "poll" },
     });
     world.run();

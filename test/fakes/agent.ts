@@ -117,7 +117,9 @@ export async function startFakeAgent(options: FakeAgentOptions): Promise<FakeAge
       return;
     }
     response.setHeader("content-type", "application/json; charset=utf-8");
-    response.end(JSON.stringify(expvar([...checks.values()], configErrors, loaderErrors)));
+    response.end(
+      JSON.stringify(expvar([...checks.values()], configErrors, loaderErrors, runMs ?? INTERVAL_MS)),
+    );
   });
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
@@ -266,6 +268,7 @@ function expvar(
   checks: readonly FakeCheck[],
   configErrors: Record<string, string>,
   loaderErrors: Record<string, Record<string, string>>,
+  intervalMs: number,
 ): unknown {
   const byCheck: Record<string, Record<string, unknown>> = {};
   for (const one of checks) {
@@ -274,7 +277,7 @@ function expvar(
       CheckVersion: "1.0.0",
       CheckConfigSource: `file:${one.file}`,
       CheckID: one.id,
-      Interval: INTERVAL_MS * 1e6,
+      Interval: intervalMs * 1e6,
       LastError: one.lastError,
       LastWarnings: null,
       MetricSamples: one.metricSamples,
