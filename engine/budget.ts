@@ -115,11 +115,6 @@ export class Budget implements Gate {
     return `${count(waiting)} of ${count(total)} waiting for the rate limit, about ${count(seconds)} s`;
   }
 
-  /** How long `calls` more calls of an operation take at the rate that is known, in milliseconds. 0 if no limit is known. */
-  estimateMs(operation: string, calls: number): number {
-    return this.#waitFor(this.#bucket(operation), calls);
-  }
-
   #queue(priority: Priority): Waiter[] {
     return this.#queues.get(priority) ?? [];
   }
