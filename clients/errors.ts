@@ -5,6 +5,7 @@
  * - `rejected`: the request itself is wrong. The same request will fail again.
  * - `notFound`: the object is not there.
  * - `conflict`: the object changed or exists already.
+ * - `inUse`: something else uses the object, so that it can't be deleted yet.
  * - `rateLimited`: try again after `retryAfterMs`.
  * - `unavailable`: the server is down, slow or answered nonsense. Try again later.
  * - `ambiguous`: a write was sent and its outcome is not known. Look before writing again.
@@ -14,6 +15,7 @@ export type ApiFailure =
   | "rejected"
   | "notFound"
   | "conflict"
+  | "inUse"
   | "rateLimited"
   | "unavailable"
   | "ambiguous";

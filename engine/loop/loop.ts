@@ -7,9 +7,11 @@ import type { Log } from "../log.ts";
 import type { Memory } from "../plan/memory.ts";
 import type { Metrics } from "../metrics.ts";
 import { ObservedCache } from "./observed.ts";
+import { nextDriftEnd } from "../plan/drift.ts";
 import { changedKeys } from "../plan/patch.ts";
 import type { Desired, Plan } from "../plan/plan.ts";
 import { applyPolicies, type DeleteLimit } from "../plan/policies.ts";
+import { bind, type Bound, type References } from "../plan/references.ts";
 import { Publisher } from "../status/publish.ts";
 import { planPass, reconcile, type PlanInput, type Report } from "./reconcile.ts";
 import { Refusals } from "./refusals.ts";
@@ -28,6 +30,10 @@ export interface LoopOptions<S extends Snapshot, Body> {
   readonly memory?: Memory | undefined;
   /** Shared by the controllers that share the board. */
   readonly absence: Absence;
+  /** Where the controllers of a role find one another's objects. Without it, nothing refers to anything. */
+  readonly references?: References | undefined;
+  /** Where it is written down what is about to be created. */
+  readonly intents?: IntentLog | undefined;
   readonly resyncMs: number;
   readonly graceMs: number;
   readonly limit: DeleteLimit;
@@ -36,6 +42,14 @@ export interface LoopOptions<S extends Snapshot, Body> {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock?: Clock | undefined;
+}
+
+/** Notes creates before they are sent, and their outcomes after they are known. */
+export interface IntentLog {
+  /** @throws if it can't be stored: then nothing may be created. */
+  begin(keys: readonly string[], signal: AbortSignal): Promise<void>;
+  /** All outcomes but these are known and can be told. */
+  end(stillOpen: ReadonlySet<string>): Promise<void>;
 }
 
 /** What a pass would do. */
@@ -73,6 +87,11 @@ export class ControllerLoop<S extends Snapshot, Body> {
   #urgent: ReadonlySet<string> = new Set();
   #report: Report<Body> | undefined;
   #stop: AbortSignal | undefined;
+  /** True if anything desired refers to other controllers' objects. */
+  #refers = false;
+  #hasNewReferences = false;
+  /** Keys that the last pass saw changed by hand. */
+  #drifted: ReadonlySet<string> = new Set();
 
   constructor(options: LoopOptions<S, Body>) {
     this.#options = options;
@@ -81,6 +100,11 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#publisher = new Publisher(options);
     this.#absence = options.absence;
     this.#refusals = new Refusals(this.#clock);
+    options.references?.subscribe(() => {
+      if (!this.#refers) return;
+      this.#hasNewReferences = true;
+      this.#schedule.request();
+    });
   }
 
   get name(): string {
@@ -90,6 +114,11 @@ export class ControllerLoop<S extends Snapshot, Body> {
   /** True if the last pass went to its end, so that `owns` can be trusted. */
   get isSettled(): boolean {
     return this.#report !== undefined && this.#report.error === undefined && !this.#cache.isStale;
+  }
+
+  /** True if what it refers to has changed since the last pass began, and nothing but that keeps it from another one. */
+  get hasNewReferences(): boolean {
+    return this.#hasNewReferences && this.#report?.error === undefined && (this.#report?.left ?? 0) === 0;
   }
 
   /** What the last pass saw and did. */
@@ -156,14 +185,17 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const report =
       "error" in compiled
         ? failed<Body>(compiled.error)
-        : await this.#reconcile(snapshot, compiled.desired, wasFresh, signal);
+        : await this.#reconcile(snapshot, compiled, wasFresh, signal);
     if (signal.aborted) return;
     this.#report = report;
     if (report.error === undefined && report.left === 0) this.#urgent = new Set();
 
     const desired = "error" in compiled ? NOTHING : compiled.desired;
     if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);
+    this.#noteDrift(report);
     this.#publisher.publish(snapshot, desired, report, changed);
+    this.#noteReferences();
+    await this.#noteIntents(report);
     for (const [owner, since] of this.#absence.since) this.#options.board.setAbsentSince(owner, since);
     this.#scheduleNext(report, wasFresh);
     this.#measure(report, this.#clock.monotonicMs() - startedAt);
@@ -174,31 +206,84 @@ export class ControllerLoop<S extends Snapshot, Body> {
    *
    * @throws {ApiError} if the other system or the wishes can't be read.
    */
-  async preview(signal: AbortSignal): Promise<Preview<Body> | undefined> {
+  async preview(
+    signal: AbortSignal,
+    { fresh = true }: { readonly fresh?: boolean } = {},
+  ): Promise<Preview<Body> | undefined> {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return undefined;
-    const desired = this.#options.controller.compile(snapshot);
-    const plan = await planPass(this.#planInput(snapshot, desired, true, signal));
-    return { desired, plan };
+    const compiled = this.#bind(snapshot);
+    const plan = await planPass(this.#planInput(snapshot, compiled, fresh, signal));
+    this.#noteReferences();
+    return { desired: compiled.desired, plan };
   }
 
   /** A fault in a compile is ours, not a wish's. It stops this pass and nothing else. */
-  #compile(snapshot: S): { readonly desired: Desired<Body> } | { readonly error: Error } {
+  #compile(snapshot: S): Compiled<Body> | { readonly error: Error } {
     try {
-      return { desired: this.#options.controller.compile(snapshot) };
+      return this.#bind(snapshot);
     } catch (error) {
       return { error: toError(error) };
     }
   }
 
+  /** Works out what is desired, with what it refers to. */
+  #bind(snapshot: S): Compiled<Body> {
+    const { controller, references, board } = this.#options;
+    const desired = controller.compile(snapshot);
+    for (const owner of desired.composed ?? []) board.know(owner, 0);
+    if (references === undefined) return { desired, waiting: [] };
+    references.noteWished(controller.name, desired.objects);
+    this.#hasNewReferences = false;
+    const bound = bind(desired, references);
+    this.#refers = bound.refers;
+    return bound;
+  }
+
+  /** Tells the other controllers which objects there are now. */
+  #noteReferences(): void {
+    const { controller, references } = this.#options;
+    references?.notePass(
+      controller.name,
+      [...this.#cache.objects().values()].map(({ key, ref }) => [key, ref]),
+    );
+  }
+
+  /** What is not known yet of a create stays written down. */
+  async #noteIntents({ outcomes }: Report<Body>): Promise<void> {
+    if (!outcomes.some(({ type }) => type === "create")) return;
+    const open = outcomes.filter(
+      ({ type, error }) => type === "create" && error instanceof ApiError && error.failure === "ambiguous",
+    );
+    await this.#options.intents?.end(new Set(open.map(({ key }) => key)));
+  }
+
+  /** Remembers what people changed by hand and since when; what was set right is no longer so. */
+  #noteDrift({ drift, outcomes, error }: Report<Body>): void {
+    const { memory, board } = this.#options;
+    if (memory === undefined || (error !== undefined && drift.size === 0)) return;
+    const mended = new Set(outcomes.filter((outcome) => outcome.error === undefined).map(({ key }) => key));
+    const drifted = new Set<string>();
+    for (const [key, fields] of drift) {
+      const left = mended.has(key) ? fields.filter(({ until }) => until !== undefined) : fields;
+      if (left.length > 0) drifted.add(key);
+      if (memory.setDrift(key, left)) board.touch(memory.get(key)!.owner);
+    }
+    for (const key of this.#drifted) {
+      if (!drifted.has(key) && memory.setDrift(key, [])) board.touch(memory.get(key)!.owner);
+    }
+    this.#drifted = drifted;
+  }
+
   async #reconcile(
     snapshot: S,
-    desired: Desired<Body>,
+    compiled: Compiled<Body>,
     fresh: boolean,
     signal: AbortSignal,
   ): Promise<Report<Body>> {
     return await reconcile<Body>({
-      ...this.#planInput(snapshot, desired, fresh, signal),
+      ...this.#planInput(snapshot, compiled, fresh, signal),
+      intend: async (keys) => await this.#options.intents?.begin(keys, signal),
       mayWrite: async () => await this.#options.mayWrite(signal),
       isOvertaken: () => this.#schedule.isPending,
       isStopping: () => this.#stop?.aborted === true,
@@ -207,10 +292,16 @@ export class ControllerLoop<S extends Snapshot, Body> {
     });
   }
 
-  #planInput(snapshot: S, desired: Desired<Body>, fresh: boolean, signal: AbortSignal): PlanInput<Body> {
+  #planInput(
+    snapshot: S,
+    { desired, waiting }: Compiled<Body>,
+    fresh: boolean,
+    signal: AbortSignal,
+  ): PlanInput<Body> {
     const { controller, confirm } = this.#options;
     return {
       desired,
+      waiting,
       target: controller.target,
       cache: this.#cache,
       fresh,
@@ -223,14 +314,16 @@ export class ControllerLoop<S extends Snapshot, Body> {
   #applyPolicies(plan: Plan<Body>, owned: number, snapshot: S, desired: Desired<Body>): Plan<Body> {
     const { controller, board, memory, limit, graceMs, approved } = this.#options;
     const now = this.#clock.wallMs();
-    this.#absence.note(plan, (owner) => snapshot.services.has(owner), now);
+    const hasWish = (owner: string): boolean =>
+      snapshot.services.has(owner) || desired.composed?.has(owner) === true;
+    this.#absence.note(plan, hasWish, now);
     return applyPolicies(plan, {
       controller: controller.name,
       desired,
       now,
       graceMs,
       absentSince: this.#absence.since,
-      isKnown: (owner) => snapshot.services.has(owner) || board.isKnown(owner),
+      isKnown: (owner) => hasWish(owner) || board.isKnown(owner),
       isRetained: (owner) => controller.isRetained?.(owner, snapshot) ?? true,
       refused: this.#refusals.byKey,
       memory,
@@ -272,6 +365,8 @@ export class ControllerLoop<S extends Snapshot, Body> {
     if (graceEnd !== undefined) this.#schedule.wakeIn(graceEnd - now);
     const restEnd = this.#refusals.nextEnd(now);
     if (restEnd !== undefined) this.#schedule.wakeIn(restEnd - now);
+    const driftEnd = nextDriftEnd(report.drift, now);
+    if (driftEnd !== undefined) this.#schedule.wakeIn(driftEnd - now);
     if (report.outcomes.length > 0) this.#schedule.verifyIn(VERIFY_SOON_MS);
     else if (wasFresh) this.#schedule.verifyIn(0);
   }
@@ -323,9 +418,20 @@ export class ControllerLoop<S extends Snapshot, Body> {
   }
 }
 
+type Compiled<Body> = Pick<Bound<Body>, "desired" | "waiting">;
+
 const NOTHING_SEEN: Pick<Snapshot, "services" | "paused"> = { services: new Map(), paused: new Set() };
 const NOTHING: Desired<never> = { objects: new Map(), held: new Map(), paused: new Set(), problems: [] };
 
 function failed<Body>(error: Error): Report<Body> {
-  return { problems: [], outcomes: [], withheld: [], unchanged: 0, left: 0, waiting: new Set(), error };
+  return {
+    problems: [],
+    outcomes: [],
+    withheld: [],
+    unchanged: 0,
+    drift: new Map(),
+    left: 0,
+    waiting: new Set(),
+    error,
+  };
 }

@@ -1,6 +1,7 @@
 import type { Problem } from "../../crds/problem.ts";
-import type { Preview } from "./loop.ts";
-import { restore, startLoop, tell, tidy, type PassOptions } from "./operator.ts";
+import type { Absence } from "../plan/absence.ts";
+import type { ControllerLoop, Preview } from "./loop.ts";
+import { referencesOf, restore, startLoop, tell, tidy, type PassOptions } from "./operator.ts";
 import type { Report } from "./reconcile.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
 import { flushStatuses } from "../status/status-writer.ts";
@@ -11,17 +12,18 @@ export type Passed<Result> =
   | { readonly controller: string; readonly waiting: { readonly reason: string; readonly message: string } }
   | { readonly controller: string; readonly error: unknown };
 
+/** Passes after the first, for what refers to what another controller has only just made: monitor, SLO, dashboard, link. */
+const MORE_ROUNDS = 4;
+
 /** Works out what every controller of a role would do with one snapshot, and does none of it. */
 export async function previewOnce<S extends Snapshot>(
   options: PassOptions<S>,
   snapshot: S,
   signal: AbortSignal,
 ): Promise<readonly Passed<Preview<unknown>>[]> {
-  const absence = await restore(options, signal);
-  return await each(options, async (registration) => {
-    const loop = startLoop({ ...options, absence }, registration, signal);
-    loop.offer(snapshot);
-    return await loop.preview(signal);
+  return await inRounds(options, snapshot, signal, {
+    first: async (loop) => await loop.preview(signal),
+    again: async (loop) => await loop.preview(signal, { fresh: false }),
   });
 }
 
@@ -36,50 +38,84 @@ export async function passOnce<S extends Snapshot>(
   signal: AbortSignal,
 ): Promise<readonly Passed<Report<unknown>>[]> {
   const { board, statusPrefix: prefix, store } = options;
-  const absence = await restore(options, signal);
-  const waiting = options.registrations.flatMap((one) => ("waiting" in one ? [one.waiting] : []));
-  tell(options, snapshot, waiting);
-  const loops: ReturnType<typeof startLoop<S>>[] = [];
-  const passed = await each(options, async (registration) => {
-    const loop = startLoop({ ...options, absence }, registration, signal);
-    loops.push(loop);
-    loop.offer(snapshot);
+  const pass = async (loop: ControllerLoop<S, unknown>): Promise<Report<unknown> | undefined> => {
     await loop.pass(signal);
-    await registration.controller.target.close?.();
     return loop.report;
+  };
+  const passed = await inRounds(options, snapshot, signal, {
+    begin: () => {
+      const waiting = options.registrations.flatMap((one) => ("waiting" in one ? [one.waiting] : []));
+      tell(options, snapshot, waiting);
+    },
+    first: pass,
+    again: async (loop, { outcomes }) => {
+      const report = await pass(loop);
+      return report === undefined ? undefined : { ...report, outcomes: [...outcomes, ...report.outcomes] };
+    },
+    end: async (absence, loops) => {
+      for (const registration of options.registrations)
+        if ("controller" in registration) await registration.controller.target.close?.();
+      signal.throwIfAborted();
+      tidy({ board, absence }, snapshot, loops);
+      await flushStatuses(board, { prefix, store }, signal);
+    },
   });
-  signal.throwIfAborted();
-  tidy({ board, absence }, snapshot, loops);
-  await flushStatuses(board, { prefix, store }, signal);
   return passed;
 }
 
-type Able<S extends Snapshot> = Extract<
-  PassOptions<S>["registrations"][number],
-  { readonly controller: unknown }
->;
+interface Rounds<S extends Snapshot, Result> {
+  begin?(): void;
+  first(loop: ControllerLoop<S, unknown>): Promise<Result | undefined>;
+  /** Once more, since what it refers to is there now. */
+  again(loop: ControllerLoop<S, unknown>, before: Result): Promise<Result | undefined>;
+  end?(absence: Absence, loops: readonly ControllerLoop<S, unknown>[]): Promise<void>;
+}
 
 /** One controller that fails doesn't stop the others. */
-async function each<S extends Snapshot, Result>(
-  { registrations }: PassOptions<S>,
-  run: (registration: Able<S>) => Promise<Result | undefined>,
+async function inRounds<S extends Snapshot, Result>(
+  options: PassOptions<S>,
+  snapshot: S,
+  signal: AbortSignal,
+  { begin, first, again, end }: Rounds<S, Result>,
 ): Promise<readonly Passed<Result>[]> {
-  const passed: Passed<Result>[] = [];
-  for (const registration of registrations) {
+  const absence = await restore(options, signal);
+  const references = referencesOf(options);
+  begin?.();
+  const passed = new Map<string, Passed<Result>>();
+  const loops: ControllerLoop<S, unknown>[] = [];
+  const attempt = async (
+    loop: ControllerLoop<S, unknown>,
+    noun: string,
+    run: () => Promise<Result | undefined>,
+  ): Promise<void> => {
+    const { name: controller } = loop;
+    try {
+      const result = await run();
+      if (result !== undefined) passed.set(controller, { controller, noun, result });
+    } catch (error) {
+      passed.set(controller, { controller, error });
+    }
+  };
+  for (const registration of options.registrations) {
     if ("waiting" in registration) {
-      const { name, reason, message } = registration.waiting;
-      passed.push({ controller: name, waiting: { reason, message } });
+      const { name: controller, reason, message } = registration.waiting;
+      passed.set(controller, { controller, waiting: { reason, message } });
       continue;
     }
-    const { name, noun } = registration.controller;
-    try {
-      const result = await run(registration);
-      if (result !== undefined) passed.push({ controller: name, noun, result });
-    } catch (error) {
-      passed.push({ controller: name, error });
+    const loop = startLoop({ ...options, absence, references }, registration, signal);
+    loops.push(loop);
+    loop.offer(snapshot);
+    await attempt(loop, registration.controller.noun, async () => await first(loop));
+  }
+  for (let round = 0; round < MORE_ROUNDS && loops.some((loop) => loop.hasNewReferences); round++) {
+    for (const loop of loops.filter(({ hasNewReferences }) => hasNewReferences)) {
+      const before = passed.get(loop.name);
+      if (before === undefined || !("result" in before)) continue;
+      await attempt(loop, before.noun, async () => await again(loop, before.result));
     }
   }
-  return passed;
+  await end?.(absence, loops);
+  return [...passed.values()];
 }
 
 /** The problems of a snapshot's wishes themselves: of services that are held. */

@@ -8,14 +8,16 @@ import { watchControl, type Control } from "../sources/control.ts";
 import type { Controller } from "./controller.ts";
 import type { Feed } from "../sources/feed.ts";
 import type { Log } from "../log.ts";
-import { ControllerLoop } from "./loop.ts";
+import { ControllerLoop, type IntentLog } from "./loop.ts";
 import type { Memory } from "../plan/memory.ts";
 import type { Metrics } from "../metrics.ts";
 import { changedKeys } from "../plan/patch.ts";
+import { References } from "../plan/references.ts";
 import type { DeleteLimit } from "../plan/policies.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
+import type { Intents } from "../status/intents.ts";
 import { parseStatus, type Condition } from "../status/status.ts";
-import { storeNewcomers, writeStatuses, type StatusStore } from "../status/status-writer.ts";
+import { flushStatuses, storeNewcomers, writeStatuses, type StatusStore } from "../status/status-writer.ts";
 
 /** A controller ready to run, or the reason why it cannot. */
 export type Registration<S extends Snapshot> =
@@ -77,6 +79,8 @@ export interface PassOptions<S extends Snapshot> {
   readonly mayWrite: (signal: AbortSignal) => Promise<void>;
   /** True for the role that says whether a wish is accepted. */
   readonly tellsAccepted: boolean;
+  /** Where it is written down what is about to be created. Absent where a create can't be lost, such as a file's. */
+  readonly intents?: Intents;
 }
 
 const TIDY_MS = 5_000;
@@ -97,7 +101,10 @@ export async function serve<State, S extends Snapshot>(
   const absence = await restorePatiently(options, either);
   if (absence === undefined) return;
   const able = options.registrations.filter((registration) => "controller" in registration);
-  const loops = able.map((registration) => startLoop({ ...options, absence }, registration, either));
+  const references = referencesOf(options);
+  const loops = able.map((registration) =>
+    startLoop({ ...options, absence, references }, registration, either),
+  );
   const waiting = options.registrations.flatMap((one) => ("waiting" in one ? [one.waiting] : []));
 
   let told: Snapshot["services"] = new Map();
@@ -162,10 +169,11 @@ async function restorePatiently<S extends Snapshot>(
  * @returns Since when wishes are gone, for all controllers.
  */
 export async function restore<S extends Snapshot>(
-  { settings, board, statusPrefix, registrations }: PassOptions<S>,
+  { settings, board, statusPrefix, registrations, intents }: PassOptions<S>,
   signal: AbortSignal,
 ): Promise<Absence> {
   const entries = await settings.consul.kvList(statusPrefix, {}, signal);
+  if (intents !== undefined) intents.restore(await settings.consul.kvList(intents.prefix, {}, signal));
   for (const registration of registrations) {
     if ("controller" in registration && registration.memory !== undefined)
       board.addMemory(registration.controller.name, registration.memory);
@@ -179,17 +187,32 @@ export async function restore<S extends Snapshot>(
   return new Absence(board.absentSince());
 }
 
+/** What the controllers of the cluster share to find one another's objects. A machine's own refer to nothing. */
+export function referencesOf<S extends Snapshot>({ registrations }: PassOptions<S>): References | undefined {
+  const names = registrations.flatMap((one) =>
+    "controller" in one && one.controller.scope === "cluster" ? [one.controller.name] : [],
+  );
+  return names.length === 0 ? undefined : new References(names);
+}
+
+export interface LoopGround {
+  readonly absence: Absence;
+  readonly references: References | undefined;
+}
+
 export function startLoop<S extends Snapshot>(
-  options: PassOptions<S> & { readonly absence: Absence },
+  options: PassOptions<S> & LoopGround,
   registration: Able<S>,
   signal: AbortSignal,
 ): ControllerLoop<S, unknown> {
-  const { settings, feed, board, absence, mayWrite, statusPrefix: prefix, store } = options;
+  const { settings, feed, board, absence, references, mayWrite, statusPrefix: prefix, store } = options;
   const loop = new ControllerLoop<S, unknown>({
     ...settings,
     controller: registration.controller,
     memory: registration.memory,
     absence,
+    references,
+    intents: intentLog(options, registration.controller.name),
     confirm: async (inner) => await feed.confirm(inner),
     mayWrite: async (inner) => {
       await mayWrite(inner);
@@ -205,6 +228,24 @@ export function startLoop<S extends Snapshot>(
     settings.log.warn({ controller: loop.name, error: toError(error).message }, "target not watched");
   }
   return loop;
+}
+
+/** An outcome counts as known only once it is stored where the next process finds it. */
+function intentLog<S extends Snapshot>(
+  { intents, board, statusPrefix: prefix, store }: PassOptions<S>,
+  controller: string,
+): IntentLog | undefined {
+  if (intents === undefined) return undefined;
+  return {
+    begin: async (keys, signal) => await intents.begin(controller, keys, signal),
+    end: async (stillOpen) => {
+      await flushStatuses(board, { prefix, store }, AbortSignal.timeout(10_000)).then(
+        async () => await intents.end(controller, stillOpen),
+        // Then they stay written down, and the status writer goes on trying.
+        () => undefined,
+      );
+    },
+  };
 }
 
 /**

@@ -30,6 +30,7 @@ function run(
     isOvertaken: () => false,
     isStopping: () => false,
     urgent: new Set(),
+    intend: async () => undefined,
     onOutcome: () => undefined,
     signal: new AbortController().signal,
     ...over,

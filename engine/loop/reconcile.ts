@@ -2,9 +2,9 @@ import { ApiError, toError } from "../../clients/errors.ts";
 import type { Problem } from "../../crds/problem.ts";
 import type { Target } from "./controller.ts";
 import { ObservedCache } from "./observed.ts";
+import type { DriftByKey } from "../plan/drift.ts";
 import {
   diff,
-  fieldChanges,
   keyOf,
   ownerOf,
   type Action,
@@ -24,6 +24,8 @@ export interface Outcome {
   readonly changes: readonly FieldChange[];
   /** True if a person had changed the object by hand. */
   readonly drifted: boolean;
+  /** What was sent, so that the same isn't sent again where it was refused. Undefined for a delete. */
+  readonly sent: unknown;
   readonly durationMs: number;
   readonly error?: Error;
 }
@@ -34,6 +36,8 @@ export interface Report<Body> {
   readonly outcomes: readonly Outcome[];
   readonly withheld: readonly Withheld<Body>[];
   readonly unchanged: number;
+  /** What people changed by hand, as this pass saw it. */
+  readonly drift: DriftByKey;
   /** How many actions were not begun, since the run stopped before. */
   readonly left: number;
   /** Owners of these actions. */
@@ -44,6 +48,8 @@ export interface Report<Body> {
 
 export interface ReconcileInput<Body> {
   readonly desired: Desired<Body>;
+  /** What can't be written yet, since it refers to something that isn't there. */
+  readonly waiting?: readonly Withheld<Body>[];
   readonly target: Target<Body>;
   readonly cache: ObservedCache<Body>;
   /** True to read the other system afresh, whatever we remember of it. */
@@ -61,6 +67,8 @@ export interface ReconcileInput<Body> {
   /** Owners whose wish just changed: they come first. */
   readonly urgent: ReadonlySet<string>;
   readonly onOutcome: (outcome: Outcome) => void;
+  /** Stores which objects are about to be created, so that a process after this one looks before it creates them again. */
+  readonly intend: (keys: readonly string[]) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -80,9 +88,10 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
   try {
     plan = await planPass(input);
     for (const action of plan.actions) left.add(action);
-    for (const batch of batchesOf(plan.actions, input.urgent)) {
+    for (const batch of batchesOf(plan.actions, input.urgent, target)) {
       if (batch[0]?.type === "delete") plan = keepUnreplaced(plan, outcomes, left);
       const due = batch.filter((action) => left.has(action));
+      if (batch[0]?.type === "create") await input.intend(due.map(keyOf));
       stopped = await applyBatch(due, input, (action, outcome) => {
         outcomes.push(outcome);
         left.delete(action);
@@ -100,11 +109,21 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
   }
   if (stopped !== undefined) cache.markStale();
 
-  const { withheld, unchanged } = plan;
+  const { withheld, unchanged, drift = NO_DRIFT } = plan;
   const waiting = new Set([...left].map(ownerOf));
-  const report = { problems: desired.problems, outcomes, withheld, unchanged, left: left.size, waiting };
+  const report = {
+    problems: desired.problems,
+    outcomes,
+    withheld,
+    unchanged,
+    drift,
+    left: left.size,
+    waiting,
+  };
   return stopped === undefined ? report : { ...report, error: stopped };
 }
+
+const NO_DRIFT: DriftByKey = new Map();
 
 /**
  * Keeps what a service has while something new of it can't be made: it may be what the new one replaces,
@@ -135,7 +154,7 @@ function keepUnreplaced<Body>(
 /** What a pass needs to know before it writes. */
 export type PlanInput<Body> = Pick<
   ReconcileInput<Body>,
-  "desired" | "target" | "cache" | "fresh" | "policy" | "confirm" | "signal"
+  "desired" | "waiting" | "target" | "cache" | "fresh" | "policy" | "confirm" | "signal"
 >;
 
 /**
@@ -146,7 +165,8 @@ export type PlanInput<Body> = Pick<
 export async function planPass<Body>(input: PlanInput<Body>): Promise<Plan<Body>> {
   const { desired, target, cache, fresh, policy, signal } = input;
   if (fresh || cache.isStale) cache.replace(await target.observe(signal));
-  return await withProvenDeletes(policy(diff(desired, cache.objects()), cache.size), input);
+  const plan = await withProvenDeletes(policy(diff(desired, cache.objects()), cache.size), input);
+  return input.waiting === undefined ? plan : { ...plan, withheld: [...plan.withheld, ...input.waiting] };
 }
 
 /** Keeps only the deletes that a second, consistent read of the wishes wants as well. */
@@ -171,20 +191,33 @@ async function withProvenDeletes<Body>(
   return { ...plan, actions, withheld: [...plan.withheld, ...unproven] };
 }
 
-/** Creates, then updates, then deletes: an object is gone only once what replaces it is there. Urgent owners come first in each. */
+/**
+ * Creates, then updates, then deletes: an object is gone only once what replaces it is there. Deletes go by
+ * rank, so that what uses another object goes before it. Urgent owners come first in each.
+ */
 function batchesOf<Body>(
   actions: readonly Action<Body>[],
   urgent: ReadonlySet<string>,
+  { deleteRank }: Target<Body>,
 ): readonly (readonly Action<Body>[])[] {
-  return (["create", "update", "delete"] as const)
-    .map((type) => {
-      const batch = actions.filter((action) => action.type === type);
-      return [
-        ...batch.filter((action) => urgent.has(ownerOf(action))),
-        ...batch.filter((action) => !urgent.has(ownerOf(action))),
-      ];
-    })
-    .filter((batch) => batch.length > 0);
+  const batches = new Map<number, Action<Body>[]>();
+  for (const action of actions) {
+    const at =
+      action.type === "create"
+        ? 0
+        : action.type === "update"
+          ? 1
+          : 2 + (deleteRank?.(action.observed.body) ?? 0);
+    const batch = batches.get(at);
+    if (batch === undefined) batches.set(at, [action]);
+    else batch.push(action);
+  }
+  return [...batches]
+    .sort(([a], [b]) => a - b)
+    .map(([, batch]) => [
+      ...batch.filter((action) => urgent.has(ownerOf(action))),
+      ...batch.filter((action) => !urgent.has(ownerOf(action))),
+    ]);
 }
 
 /** How long a check of the right to write stays good within a batch. */
@@ -249,8 +282,9 @@ async function attempt<Body>(
     type: action.type,
     key: keyOf(action),
     owner: ownerOf(action),
-    changes: action.type === "update" ? fieldChanges(action.desired.body, action.observed.body) : [],
+    changes: action.type === "update" ? action.changes : [],
     drifted: action.type === "update" && action.drifted,
+    sent: action.type === "delete" ? undefined : action.desired.body,
   };
   try {
     const now = await target.apply(action, signal);
@@ -260,7 +294,9 @@ async function attempt<Body>(
     return { ...common, ref, durationMs: performance.now() - startedAt };
   } catch (error) {
     // A refusal changed nothing there. After anything else we no longer know what stands there.
-    if (!(error instanceof ApiError && error.failure === "rejected")) cache.markStale();
+    const isRefusal =
+      error instanceof ApiError && (error.failure === "rejected" || error.failure === "inUse");
+    if (!isRefusal) cache.markStale();
     return { ...common, ref: undefined, durationMs: performance.now() - startedAt, error: toError(error) };
   }
 }

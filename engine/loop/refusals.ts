@@ -28,8 +28,9 @@ export class Refusals<Body> {
   }
 
   note(outcomes: readonly Outcome[], desired: Desired<Body>): void {
-    for (const { key, type, error } of outcomes) {
-      const body = type === "delete" ? undefined : desired.objects.get(key)?.body;
+    for (const { key, sent, error } of outcomes) {
+      // What an outcome says was sent is one of this controller's bodies.
+      const body = sent as Body | undefined;
       const restMs = error === undefined || isFinal(error) ? undefined : this.#restMs(key, error);
       if (restMs === undefined) this.#failures.delete(key);
       if (error !== undefined && (body !== undefined || restMs !== undefined)) {

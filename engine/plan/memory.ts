@@ -1,10 +1,19 @@
+import { isDeepStrictEqual } from "node:util";
+
+import type { DriftedField } from "./drift.ts";
+import type { Rewritten } from "./plan.ts";
+
 /** What we know of an object that we wrote: enough to find it again and to tell a person's edit from a new wish. */
 export interface Remembered {
   readonly owner: string;
   /** How the other system names it: a monitor's number, a file's path. */
   readonly ref: string;
-  /** `hashOf` the body that was written last. */
+  /** `hashOf` the wish that was written last. */
   readonly applied: string;
+  /** Fields that the other system stored otherwise than they were written. */
+  readonly rewritten?: readonly Rewritten[] | undefined;
+  /** Fields that a person changed since, as the last pass saw them. */
+  readonly drift?: readonly DriftedField[] | undefined;
 }
 
 /**
@@ -25,6 +34,15 @@ export class Memory {
     const keys = this.#keysOf.get(object.owner);
     if (keys === undefined) this.#keysOf.set(object.owner, new Set([key]));
     else keys.add(key);
+  }
+
+  /** Notes which fields people changed since the last write. @returns False if that was known, or if the object isn't remembered. */
+  setDrift(key: string, fields: readonly DriftedField[]): boolean {
+    const object = this.#objects.get(key);
+    if (object === undefined || isDeepStrictEqual(object.drift ?? [], fields)) return false;
+    const { drift: _before, ...rest } = object;
+    this.#objects.set(key, fields.length === 0 ? rest : { ...rest, drift: fields });
+    return true;
   }
 
   delete(key: string): void {

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 
+import type { Drift } from "../../crds/drift.ts";
 import type { Problem } from "../../crds/problem.ts";
 import { hashOf } from "../hash.ts";
-
-/** How a difference that a person made in the other system is treated. */
-export type DriftMode = "correct" | "report";
+import type { DriftByKey } from "./drift.ts";
 
 export interface DesiredObject<Body> {
   /** Unique within a controller, stable for ever: `ray/object-store-pressure`. */
@@ -13,9 +12,12 @@ export interface DesiredObject<Body> {
   readonly owner: string;
   /** In canonical form: equal objects are deeply equal. */
   readonly body: Body;
-  readonly drift: DriftMode;
+  /** How a difference that a person made in the other system is treated. A word alone holds for every field. */
+  readonly drift: Drift | "correct" | "report";
   /** True if the object stays in the other system when its wish goes. */
   readonly retain: boolean;
+  /** The wish as a whole, where `body` keeps some fields as a person made them. */
+  readonly wished?: Body;
 }
 
 export interface Desired<Body> {
@@ -29,6 +31,8 @@ export interface Desired<Body> {
   /** Owners who asked for a pause. Nothing of theirs is written or deleted. */
   readonly paused: ReadonlySet<string>;
   readonly problems: readonly Problem[];
+  /** Owners of objects that no service and no document stands for: what follows from several services together. */
+  readonly composed?: ReadonlySet<string>;
 }
 
 export interface ObservedObject<Body> {
@@ -41,6 +45,11 @@ export interface ObservedObject<Body> {
   readonly retain: boolean;
   /** `hashOf` the body that we wrote last, if we still know. Tells a person's edit from a new wish. */
   readonly applied?: string | undefined;
+  /** Fields that the other system stored otherwise than we wrote them last, and how. As long as they stay so, they are no difference. */
+  readonly rewritten?: readonly Rewritten[] | undefined;
+  /** When it was changed last, in milliseconds as from `Date.now()`, and by whom, if the other system says so. */
+  readonly changedAt?: number | undefined;
+  readonly changedBy?: string | undefined;
 }
 
 /** One field that differs. `wanted` or `found` is undefined if the field is absent on that side. */
@@ -48,6 +57,12 @@ export interface FieldChange {
   readonly path: string;
   readonly wanted: unknown;
   readonly found: unknown;
+}
+
+/** What the other system made of a field: `stored` is the hash of its value. */
+export interface Rewritten {
+  readonly path: string;
+  readonly stored: string;
 }
 
 export type Action<Body> =
@@ -58,13 +73,15 @@ export type Action<Body> =
       readonly observed: ObservedObject<Body>;
       /** True if the wish is the one we wrote last, so that someone else must have changed the object. */
       readonly drifted: boolean;
+      /** What is to be changed, field by field. */
+      readonly changes: readonly FieldChange[];
     }
   | { readonly type: "delete"; readonly observed: ObservedObject<Body> };
 
 /** An action that a policy keeps back, and why. */
 export interface Withheld<Body> {
   readonly action: Action<Body>;
-  /** CamelCase: `Held`, `Paused`, `InGrace`, `Retained`, `DriftReported`, `BrakeEngaged`, `NotProven`, `Rejected`, `Unreplaced`. */
+  /** CamelCase: `Held`, `Paused`, `Frozen`, `InGrace`, `Retained`, `DriftReported`, `DriftTolerated`, `BrakeEngaged`, `NotProven`, `Rejected`, `Unreplaced`, `WaitingForReference`. */
   readonly reason: string;
   readonly message: string;
 }
@@ -73,6 +90,8 @@ export interface Plan<Body> {
   readonly actions: readonly Action<Body>[];
   readonly withheld: readonly Withheld<Body>[];
   readonly unchanged: number;
+  /** What people changed by hand, whether it is set right now or stays. */
+  readonly drift?: DriftByKey;
 }
 
 /**
@@ -97,11 +116,9 @@ export function diff<Body>(
       actions.push({ type: "create", desired: want });
       continue;
     }
-    if (isSame(want.body, have.body)) unchanged++;
-    else {
-      const drifted = have.applied !== undefined && have.applied === hashOf(want.body);
-      actions.push({ type: "update", desired: want, observed: have, drifted });
-    }
+    const update = updateOf(want, have);
+    if (update === undefined) unchanged++;
+    else actions.push(update);
   }
 
   for (const orphan of observed.values()) {
@@ -113,6 +130,27 @@ export function diff<Body>(
   }
 
   return { actions: actions.sort(byOrder), withheld, unchanged };
+}
+
+/** Undefined if both are equal, or differ only in what the other system made of our last write. */
+function updateOf<Body>(
+  desired: DesiredObject<Body>,
+  observed: ObservedObject<Body>,
+): Action<Body> | undefined {
+  if (isSame(desired.body, observed.body)) return undefined;
+  const drifted = observed.applied !== undefined && observed.applied === hashOf(desired.body);
+  const rewritten = new Map(
+    (drifted ? observed.rewritten : undefined)?.map(({ path, stored }) => [path, stored]),
+  );
+  const changes = fieldChanges(desired.body, observed.body).filter(
+    ({ path, found }) => rewritten.size === 0 || rewritten.get(path) !== hashOf(found ?? null),
+  );
+  return changes.length === 0 ? undefined : { type: "update", desired, observed, drifted, changes };
+}
+
+/** The fields that differ between what was sent and what was stored, as they are remembered. */
+export function rewrittenFields(sent: unknown, stored: unknown): readonly Rewritten[] {
+  return fieldChanges(sent, stored).map(({ path, found }) => ({ path, stored: hashOf(found ?? null) }));
 }
 
 /** True if a pass would write nothing. The common case is the same object, since a compile is remembered. */

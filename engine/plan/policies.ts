@@ -1,6 +1,7 @@
 import { subjectOf } from "../../crds/names.ts";
 import { pausedMessage } from "../status/conditions.ts";
 import { hashOf } from "../hash.ts";
+import { keepDrift } from "./drift.ts";
 import type { Memory } from "./memory.ts";
 import {
   compareText,
@@ -62,7 +63,7 @@ type Reason = { readonly reason: string; readonly message: string } | undefined;
 /** Every policy, in the order in which they are asked. */
 export const POLICIES: readonly PlanPolicy[] = [
   respectPause,
-  reportDrift,
+  keepDrift,
   skipRefused,
   retain,
   waitOutGrace,
@@ -82,21 +83,6 @@ export function respectPause<Body>(plan: Plan<Body>, { desired }: PolicyGround<B
       ? { reason: "Paused", message: pausedMessage(ownerOf(action)) }
       : undefined,
   );
-}
-
-/** Where drift is only reported, what a person changed or deleted by hand stays so. */
-export function reportDrift<Body>(plan: Plan<Body>, { memory }: PolicyGround<Body>): Plan<Body> {
-  return withhold(plan, (action) => {
-    if (action.type === "delete" || action.desired.drift !== "report") return undefined;
-    const byHand =
-      action.type === "update"
-        ? action.drifted
-        : memory?.get(action.desired.key)?.applied === hashOf(action.desired.body);
-    const what = action.type === "update" ? "was changed by hand" : "was deleted by hand";
-    return byHand
-      ? { reason: "DriftReported", message: `${keyOf(action)} ${what}; drift is only reported` }
-      : undefined;
-  });
 }
 
 /**

@@ -1,5 +1,13 @@
-import type { Memory } from "../plan/memory.ts";
-import type { Condition, ServiceStatus, StoredCondition, StoredEvent, StoredObject } from "./status.ts";
+import type { DriftedField } from "../plan/drift.ts";
+import type { Memory, Remembered } from "../plan/memory.ts";
+import type {
+  Condition,
+  ServiceStatus,
+  StoredCondition,
+  StoredDrift,
+  StoredEvent,
+  StoredObject,
+} from "./status.ts";
 
 const MAX_EVENTS = 10;
 /** Longer ones are cut: what is stored for a service must fit into one write to Consul. */
@@ -56,9 +64,8 @@ export class Board {
         events: status.events.slice(-MAX_EVENTS),
         absentSince: since <= this.#now().getTime() ? status.absentSince : undefined,
       });
-      for (const { controller, key, ref, applied } of status.objects) {
-        this.#memories.get(controller)?.set(key, { owner: status.service, ref, applied });
-      }
+      for (const object of status.objects)
+        this.#memories.get(object.controller)?.set(object.key, rememberedOf(status.service, object));
     }
   }
 
@@ -147,6 +154,11 @@ export class Board {
     this.#changed.add(service);
   }
 
+  /** Says that what is remembered of a service has changed. */
+  touch(service: string): void {
+    if (this.#entries.has(service)) this.#changed.add(service);
+  }
+
   setAbsentSince(service: string, sinceMs: number | undefined): void {
     const entry = this.#entries.get(service);
     const absentSince = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
@@ -211,7 +223,7 @@ export class Board {
 
   #statusOf(service: string, entry: Entry): ServiceStatus {
     const remembered = [...this.#memories].flatMap(([controller, memory]) =>
-      memory.ofOwner(service).map(([key, { ref, applied }]) => ({ controller, key, ref, applied })),
+      memory.ofOwner(service).map(([key, object]) => storedOf(controller, key, object)),
     );
     return {
       service,
@@ -224,6 +236,64 @@ export class Board {
       ...(this.isKnown(service) ? {} : { isStranger: true }),
     };
   }
+}
+
+function rememberedOf(owner: string, { ref, applied, rewritten, drift }: StoredObject): Remembered {
+  return {
+    owner,
+    ref,
+    applied,
+    ...(rewritten === undefined ? {} : { rewritten }),
+    ...(drift === undefined ? {} : { drift: drift.map(driftedOf) }),
+  };
+}
+
+function storedOf(
+  controller: string,
+  key: string,
+  { ref, applied, rewritten, drift }: Remembered,
+): StoredObject {
+  return {
+    controller,
+    key,
+    ref,
+    applied,
+    ...(rewritten === undefined || rewritten.length === 0 ? {} : { rewritten: [...rewritten] }),
+    ...(drift === undefined || drift.length === 0 ? {} : { drift: drift.map(storedDriftOf) }),
+  };
+}
+
+function driftedOf({ since, until, by, wanted, ...field }: StoredDrift): DriftedField {
+  return {
+    ...field,
+    wanted,
+    found: field.found,
+    since: Date.parse(since),
+    ...(until === undefined ? {} : { until: until === NEVER ? Infinity : Date.parse(until) }),
+    ...(by === undefined ? {} : { by }),
+  };
+}
+
+const NEVER = "never";
+
+/** Values are for people: long ones are cut. */
+function storedDriftOf({ path, wanted, found, wish, since, until, by }: DriftedField): StoredDrift {
+  return {
+    path,
+    wanted: shortened(wanted),
+    found: shortened(found),
+    wish,
+    since: new Date(since).toISOString(),
+    ...(until === undefined ? {} : { until: until === Infinity ? NEVER : new Date(until).toISOString() }),
+    ...(by === undefined ? {} : { by }),
+  };
+}
+
+const MAX_VALUE = 300;
+
+function shortened(value: unknown): unknown {
+  const text = JSON.stringify(value);
+  return text === undefined || text.length <= MAX_VALUE ? value : `${text.slice(0, MAX_VALUE - 1)}…`;
 }
 
 function cut(message: string): string {

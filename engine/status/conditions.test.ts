@@ -13,7 +13,16 @@ function desired(over: Partial<Desired<string>> = {}): Desired<string> {
 }
 
 function report(over: Partial<Report<string>> = {}): Report<string> {
-  return { problems: [], outcomes: [], withheld: [], unchanged: 0, left: 0, waiting: new Set(), ...over };
+  return {
+    problems: [],
+    outcomes: [],
+    withheld: [],
+    unchanged: 0,
+    drift: new Map(),
+    left: 0,
+    waiting: new Set(),
+    ...over,
+  };
 }
 
 const OBJECT = { key: "ray/a", owner: "ray", body: "1", drift: "correct", retain: false } as const;
@@ -26,6 +35,7 @@ const FAILED: Outcome = {
   ref: undefined,
   changes: [],
   drifted: false,
+  sent: "1",
   durationMs: 1,
   error: new ApiError("create toy", "400 no", { failure: "rejected", hint: "Mend it." }),
 };

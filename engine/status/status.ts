@@ -25,11 +25,29 @@ const storedCondition = z.object({
 });
 export type StoredCondition = z.infer<typeof storedCondition>;
 
+/** A field that a person changed by hand. */
+const storedDrift = z.object({
+  path: z.string(),
+  wanted: z.unknown(),
+  found: z.unknown(),
+  /** Hash of what is wanted. */
+  wish: z.string(),
+  /** ISO 8601 */
+  since: z.string(),
+  /** When it is set right, ISO 8601, or `never` where drift is only reported. Absent if at once. */
+  until: z.string().optional(),
+  by: z.string().optional(),
+});
+export type StoredDrift = z.infer<typeof storedDrift>;
+
 const storedObject = z.object({
   controller: z.string(),
   key: z.string(),
   ref: z.string(),
   applied: z.string(),
+  /** Fields that the other system stored otherwise than they were written. */
+  rewritten: z.array(z.object({ path: z.string(), stored: z.string() })).optional(),
+  drift: z.array(storedDrift).optional(),
 });
 export type StoredObject = z.infer<typeof storedObject>;
 

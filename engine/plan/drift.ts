@@ -1,0 +1,177 @@
+import { driftOf, type Drift, type DriftRule } from "../../crds/drift.ts";
+import { hashOf } from "../hash.ts";
+import type { Memory } from "./memory.ts";
+import { isSame, keyOf, type Action, type FieldChange, type Plan, type Withheld } from "./plan.ts";
+
+/** One field that a person changed by hand. */
+export interface DriftedField {
+  /** As in a `FieldChange`; empty for the object as a whole, which somebody deleted. */
+  readonly path: string;
+  readonly wanted: unknown;
+  readonly found: unknown;
+  /** Hash of what was wanted when it was noticed: tells an edit that goes on from a new wish. */
+  readonly wish: string;
+  /** Since when, in milliseconds as from `Date.now()`. */
+  readonly since: number;
+  /** When it is set right, if it is tolerated until then. `Infinity` if it is only reported. Absent if it is set right now. */
+  readonly until?: number;
+  /** Who did it, if the other system says so. */
+  readonly by?: string;
+}
+
+/** The fields that a person changed, by the object's key. */
+export type DriftByKey = ReadonlyMap<string, readonly DriftedField[]>;
+
+/** The rule of one field: its own, else that of the nearest field above it, else the object's. */
+export function ruleOf(path: string, { rule, fields }: Drift): DriftRule {
+  let above = path;
+  for (;;) {
+    if (Object.hasOwn(fields, above)) return fields[above]!;
+    const dot = above.lastIndexOf(".");
+    if (dot === -1) return rule;
+    above = above.slice(0, dot);
+  }
+}
+
+/**
+ * Keeps what a person changed where the wish says so: for good, or until a time. The rest of such an object is
+ * still brought in line.
+ *
+ * An edit stays one while the wish for that field stays the same, whatever else of the wish changes. Its time
+ * runs from when it was first noticed: editing the same field again doesn't prolong it.
+ */
+export function keepDrift<Body>(
+  plan: Plan<Body>,
+  { memory, now }: { readonly memory?: Memory | undefined; readonly now: number },
+): Plan<Body> {
+  const actions: Action<Body>[] = [];
+  const withheld: Withheld<Body>[] = [...plan.withheld];
+  const drift = new Map<string, readonly DriftedField[]>(plan.drift);
+  for (const action of plan.actions) {
+    const fields = driftedFields(action, memory, now);
+    if (fields.length > 0) drift.set(keyOf(action), fields);
+    const kept = fields.filter(({ until }) => until !== undefined);
+    if (kept.length === 0 || action.type === "delete") actions.push(action);
+    else if (action.type === "create" || kept.length === action.changes.length)
+      withheld.push({ action, ...whyKept(keyOf(action), kept) });
+    else actions.push(withKept(action, kept));
+  }
+  if (drift.size === 0) return plan;
+  return { ...plan, actions, withheld, drift };
+}
+
+function driftedFields<Body>(
+  action: Action<Body>,
+  memory: Memory | undefined,
+  now: number,
+): readonly DriftedField[] {
+  if (action.type === "delete") return [];
+  const { desired } = action;
+  const before = memory?.get(desired.key);
+  const changes =
+    action.type === "update" ? editsIn(action, before?.drift ?? []) : deletion(desired.body, before?.applied);
+  const by = action.type === "update" ? action.observed.changedBy : undefined;
+  const changedAt = action.type === "update" ? (action.observed.changedAt ?? now) : now;
+  return changes.map(({ path, wanted, found }) => {
+    const known = before?.drift?.find((field) => field.path === path);
+    const since = known?.since ?? Math.min(changedAt, now);
+    const until = keptUntil(ruleOf(path, driftOf(desired.drift)), since, now);
+    return {
+      path,
+      wanted,
+      found,
+      wish: hashOf(wanted),
+      since,
+      ...(until === undefined ? {} : { until }),
+      ...(by === undefined ? {} : { by }),
+    };
+  });
+}
+
+/** Where the wish is the one that we wrote last, every difference is a person's; else those that were already seen and whose wish is the same. */
+function editsIn<Body>(
+  { drifted, changes }: Extract<Action<Body>, { type: "update" }>,
+  known: readonly DriftedField[],
+): readonly FieldChange[] {
+  if (drifted) return changes;
+  return changes.filter(({ path, wanted }) =>
+    known.some((field) => field.path === path && field.wish === hashOf(wanted)),
+  );
+}
+
+function deletion(body: unknown, applied: string | undefined): readonly FieldChange[] {
+  return applied !== undefined && applied === hashOf(body)
+    ? [{ path: "", wanted: "present", found: undefined }]
+    : [];
+}
+
+function keptUntil(rule: DriftRule, since: number, now: number): number | undefined {
+  if (rule === "correct") return undefined;
+  if (rule === "report") return Infinity;
+  const until = since + rule.tolerateMs;
+  return until > now ? until : undefined;
+}
+
+function whyKept(
+  key: string,
+  kept: readonly DriftedField[],
+): { readonly reason: string; readonly message: string } {
+  const isDeleted = kept[0]?.path === "";
+  const what = isDeleted
+    ? `${key} was deleted by hand`
+    : `${key} was changed by hand (${kept.map(({ path }) => path).join(", ")})`;
+  const first = Math.min(...kept.map(({ until = Infinity }) => until));
+  return first === Infinity
+    ? { reason: "DriftReported", message: `${what}; drift is only reported` }
+    : { reason: "DriftTolerated", message: `${what}; set right at ${new Date(first).toISOString()}` };
+}
+
+/** The update without the fields that stay as a person made them. */
+function withKept<Body>(
+  action: Extract<Action<Body>, { type: "update" }>,
+  kept: readonly DriftedField[],
+): Action<Body> {
+  const paths = new Set(kept.map(({ path }) => path));
+  const { desired, observed } = action;
+  return {
+    ...action,
+    desired: {
+      ...desired,
+      // What is put together of two bodies of one kind is one of that kind.
+      body: keepFound(desired.body, observed.body, paths) as Body,
+      wished: desired.wished ?? desired.body,
+    },
+    changes: action.changes.filter(({ path }) => !paths.has(path)),
+  };
+}
+
+/** `wanted`, with what was found at some paths. Walks as `fieldChanges` does. */
+export function keepFound(wanted: unknown, found: unknown, paths: ReadonlySet<string>, path = ""): unknown {
+  if (paths.has(path)) return found;
+  if (isSame(wanted, found) || !isRecord(wanted) || !isRecord(found)) return wanted;
+  const merged: Record<string, unknown> = {};
+  for (const name of new Set([...Object.keys(wanted), ...Object.keys(found)])) {
+    const inner = path === "" ? name : `${path}.${name}`;
+    const value = keepFound(own(wanted, name), own(found, name), paths, inner);
+    if (value !== undefined) merged[name] = value;
+  }
+  return merged;
+}
+
+function own(record: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** When the next tolerated edit is due to be set right, in milliseconds as from `Date.now()`. */
+export function nextDriftEnd(drift: DriftByKey, now: number): number | undefined {
+  let next: number | undefined;
+  for (const fields of drift.values()) {
+    for (const { until = Infinity } of fields)
+      if (until !== Infinity && until > now && (next === undefined || until < next)) next = until;
+  }
+  return next;
+}
