@@ -1,9 +1,15 @@
+import { gzipSync } from "node:zlib";
+
 import type { Consul, TxnOp } from "../clients/consul.ts";
 import { toError } from "../clients/errors.ts";
 import type { Log } from "../engine/log.ts";
 import type { StatusStore } from "../engine/status/status-writer.ts";
 
+/** Why an object's text is kept. */
+export type BackupReason = "delete" | "drift" | "update";
+
 interface BackupOptions {
+  readonly consul: Pick<Consul, "kvKeys">;
   readonly statePrefix: string;
   /** `cluster`, or `nodes/<name>`. */
   readonly scope: string;
@@ -13,31 +19,86 @@ interface BackupOptions {
 
 /** Consul takes at most 512 KiB in one transaction, in base64. */
 const MOST_BYTES = 256 * 1024;
+/** Longer ones are packed: JSON shrinks to a tenth. */
+const PACKED_BYTES = 64 * 1024;
+const STORE_MS = 10_000;
+/** Versions of one object that are kept. */
+const VERSIONS = 5;
+/** Backups of objects that nothing happens to any more. */
+const KEPT_MS = 30 * 24 * 3_600_000;
+
+export type KeepBackup = (
+  controller: string,
+  key: string,
+  reason: BackupReason,
+  text: string,
+) => Promise<void>;
+
+/** One kept version of an object, as it stands in Consul's KV. */
+export interface StoredBackup {
+  /** ISO 8601 */
+  readonly at: string;
+  readonly controller: string;
+  readonly key: string;
+  readonly reason: BackupReason;
+  /** The object's text, or that text packed by gzip, in base64. */
+  readonly text?: string;
+  readonly gzip?: string;
+}
+
+export function backupsPrefix(statePrefix: string, scope: string): string {
+  return `${statePrefix}/backups/${scope}/`;
+}
 
 /**
- * Keeps what is about to be deleted, or overwritten because a person edited it: in the log, and the last
- * one of each object at `dd-observe/backups/<scope>/<controller>/<key>`. A backup that fails stops nothing.
+ * Keeps what is about to be deleted or overwritten: in the log, and the last versions of each object at
+ * `dd-observe/backups/<scope>/<controller>/<key>/<time>`.
+ *
+ * @returns A function that ends once the version is stored, and throws if it can't be.
  */
-export function backups({
-  statePrefix,
-  scope,
-  store,
-  log,
-}: BackupOptions): (controller: string, key: string, reason: "delete" | "drift", text: string) => void {
-  return (controller, key, reason, text) => {
+export function backups({ consul, statePrefix, scope, store, log }: BackupOptions): KeepBackup {
+  const prefix = backupsPrefix(statePrefix, scope);
+  return async (controller, key, reason, text) => {
     log.info({ controller, key, reason, backup: text.slice(0, 20_000) }, "backup");
-    if (text.length > MOST_BYTES) return;
-    const entry = JSON.stringify({ at: new Date().toISOString(), controller, key, reason, text });
-    const op: TxnOp = {
-      verb: "set",
-      key: `${statePrefix}/backups/${scope}/${controller}/${key}`,
-      text: entry,
-    };
-    store([op], AbortSignal.timeout(10_000)).catch((error: unknown) => {
-      log.warn({ controller, key, error: toError(error).message }, "backup not stored");
-    });
+    const at = new Date().toISOString();
+    const isLong = text.length > PACKED_BYTES;
+    const content = isLong ? { gzip: gzipSync(text).toString("base64") } : { text };
+    const entry = JSON.stringify({ at, controller, key, reason, ...content } satisfies StoredBackup);
+    if (entry.length > MOST_BYTES)
+      throw new Error(`It is ${entry.length} bytes long, more than Consul keeps in one key`);
+    const folder = `${prefix}${controller}/${key}/`;
+    const older = (await consul.kvKeys(folder, AbortSignal.timeout(STORE_MS))).toSorted();
+    const ops: TxnOp[] = [
+      { verb: "set", key: folder + at, text: entry },
+      ...older
+        .slice(0, Math.max(0, older.length + 1 - VERSIONS))
+        .map((old): TxnOp => ({ verb: "delete", key: old })),
+    ];
+    const result = await store(ops, AbortSignal.timeout(STORE_MS));
+    if (!result.ok) throw new Error(result.errors[0]?.what ?? "Consul refused it");
   };
 }
+
+/** Deletes backups that are older than 30 days. What can't be deleted now is deleted another time. */
+export async function pruneBackups(
+  { consul, statePrefix, scope, store, log }: BackupOptions,
+  now = Date.now(),
+): Promise<void> {
+  try {
+    const keys = await consul.kvKeys(backupsPrefix(statePrefix, scope), AbortSignal.timeout(STORE_MS));
+    const old = keys.filter((key) => Date.parse(key.slice(key.lastIndexOf("/") + 1)) < now - KEPT_MS);
+    for (let at = 0; at < old.length; at += OPS)
+      await store(
+        old.slice(at, at + OPS).map((key): TxnOp => ({ verb: "delete", key })),
+        AbortSignal.timeout(STORE_MS),
+      );
+  } catch (error) {
+    log.warn({ error: toError(error).message }, "old backups not deleted");
+  }
+}
+
+/** Operations of one transaction, below Consul's 64 with room for the fence. */
+const OPS = 60;
 
 function organisationKey(statePrefix: string): string {
   return `${statePrefix}/state/organisation`;

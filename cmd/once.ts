@@ -5,6 +5,7 @@ import type { ClusterDeps, NodeDeps } from "../controllers/deps.ts";
 import { CLUSTER_CONTROLLERS, NODE_CONTROLLERS } from "../controllers/index.ts";
 import { Board } from "../engine/status/board.ts";
 import { readControlOnce, type Control } from "../engine/sources/control.ts";
+import { Intents, intentsPrefix } from "../engine/status/intents.ts";
 import type { Term } from "../engine/leader/lease.ts";
 import { openLog, type Log } from "../engine/log.ts";
 import { createMetrics } from "../engine/metrics.ts";
@@ -58,9 +59,11 @@ export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapsho
     await term.fencedTxn(ops);
     return { ok: true };
   });
+  const intents = new Intents({ prefix: intentsPrefix(config.statePrefix), store, log });
   const deps: ClusterDeps = {
     ...commonDeps(once, "cluster", store),
     datadog: config.datadog,
+    openIntents: (controller) => intents.agesOf(controller),
     organisation: await readOrganisation(consul, config.statePrefix, signal),
     onOrganisation: isDryRun
       ? () => undefined
@@ -73,6 +76,7 @@ export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapsho
     board: new Board("controller"),
     statusPrefix: STATUS_KEYS.ofController(config.statePrefix),
     store,
+    intents,
     mayWrite: async () => {
       if (term === undefined) refuseToWrite();
       await term.check();
@@ -118,14 +122,18 @@ export async function nodeDuty(once: Once): Promise<Duty<NodeSnapshot>> {
   return { options, snapshot, stored };
 }
 
-function commonDeps({ config, clusterId, control, log, isDryRun }: Once, scope: string, store: StatusStore) {
+function commonDeps(
+  { config, consul, clusterId, control, log, isDryRun }: Once,
+  scope: string,
+  store: StatusStore,
+) {
   return {
     clusterId,
     policy: config.policy,
     tagName: config.tagName,
     isDryRun,
     approved: () => control.approved,
-    onBackup: backups({ statePrefix: config.statePrefix, scope, store, log }),
+    onBackup: backups({ consul, statePrefix: config.statePrefix, scope, store, log }),
     log,
   };
 }

@@ -12,8 +12,13 @@ export interface CommonDeps {
   readonly isDryRun: boolean;
   /** Hashes of plans that a person approved. */
   readonly approved: () => ReadonlySet<string>;
-  /** Keeps the full text of what is about to be deleted or overwritten. */
-  readonly onBackup: (controller: string, key: string, reason: "delete" | "drift", text: string) => void;
+  /** Keeps the full text of what is about to be deleted or overwritten. Throws if it can't. */
+  readonly onBackup: (
+    controller: string,
+    key: string,
+    reason: "delete" | "drift" | "update",
+    text: string,
+  ) => Promise<void>;
   readonly log: Log;
 }
 
@@ -27,6 +32,8 @@ export interface ClusterDeps extends CommonDeps {
   /** The Datadog organisation that was written to last, if it is remembered. */
   readonly organisation?: number | undefined;
   readonly onOrganisation: (organisation: number) => void;
+  /** Creates of a controller that an earlier process began and whose outcome nobody noted, and how many milliseconds ago. */
+  readonly openIntents: (controller: string) => ReadonlyMap<string, number>;
 }
 
 export interface NodeDeps extends CommonDeps {

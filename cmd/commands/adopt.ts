@@ -3,8 +3,7 @@ import { isSlug } from "../../crds/names.ts";
 import { isPausedByWish } from "../../crds/resolve.ts";
 import { canonicalObserved, familyOf, type MonitorBody } from "../../controllers/monitors/canonical.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
-import { tagsOf } from "../../controllers/monitors/lookup.ts";
-import { keyTag, MANAGED_BY, markTags, ownerTag, readMark } from "../../controllers/monitors/mark.ts";
+import { keyTag, MANAGED_BY, markTags, ownerTag, readMark, tagsOf } from "../../controllers/datadog/mark.ts";
 import { monitorTarget } from "../../controllers/monitors/target.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 import { fieldChanges, type DesiredObject, type FieldChange } from "../../engine/plan/plan.ts";
@@ -65,13 +64,13 @@ export async function adopt(call: Call): Promise<number> {
       text: JSON.stringify(raw),
     };
     await consul.kvPut(
-      `${config.statePrefix}/backups/cluster/monitors/${key}`,
+      `${config.statePrefix}/backups/cluster/monitors/${key}/${backup.at}`,
       JSON.stringify(backup),
       {},
       signal,
     );
     const target = monitorTarget({ datadog, clusterId, memory: new Memory() });
-    await target.adopt(id, key, signal);
+    await target.adopt(String(id), key, signal);
   };
   if (look.facts.leader !== undefined && isResting(look, service)) await write();
   else await withLock({ consul, config, signal, hint: whilePaused(adoption) }, async () => await write());

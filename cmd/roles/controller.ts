@@ -6,7 +6,8 @@ import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import { clusterSource, type ClusterState } from "../../engine/sources/sources.ts";
 import { Board } from "../../engine/status/board.ts";
 import { STATUS_KEYS } from "../../engine/status/status.ts";
-import { backups, readOrganisation, writeOrganisation } from "../backups.ts";
+import { Intents, intentsPrefix } from "../../engine/status/intents.ts";
+import { backups, pruneBackups, readOrganisation, writeOrganisation } from "../backups.ts";
 import { openResolver } from "../connect.ts";
 import { follow, patiently, prepareKv, type Process } from "./process.ts";
 
@@ -49,6 +50,9 @@ function noteStanding(process: Process, standing: Standing): void {
     );
 }
 
+/** How often old backups are looked for. */
+const PRUNE_MS = 24 * 3_600_000;
+
 /** One term as the leader. */
 async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: Term): Promise<void> {
   const { config, consul, settings, log, clusterId, stop } = process;
@@ -65,18 +69,23 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
   const board = new Board("controller");
   board.addKnown(process.known);
   process.boards.set("controller", board);
+  const kept = { consul, statePrefix: config.statePrefix, scope: "cluster", store, log };
+  const intents = new Intents({ prefix: intentsPrefix(config.statePrefix), store, log });
   const deps = {
     clusterId,
     policy: config.policy,
     tagName: config.tagName,
     isDryRun: false,
     approved: () => feed.control.approved,
-    onBackup: backups({ statePrefix: config.statePrefix, scope: "cluster", store, log }),
+    onBackup: backups(kept),
+    openIntents: (controller: string) => intents.agesOf(controller),
     log,
     datadog: config.datadog,
     organisation: organisation.id,
     onOrganisation: (id: number) => writeOrganisation(config.statePrefix, id, store, log),
   };
+  const pruning = setInterval(() => void pruneBackups(kept), PRUNE_MS);
+  pruning.unref();
   try {
     await serve(
       {
@@ -86,6 +95,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
         board,
         statusPrefix: STATUS_KEYS.ofController(config.statePrefix),
         store,
+        intents,
         mayWrite: async () => await term.check(),
         tellsAccepted: true,
       },
@@ -93,6 +103,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
       abort,
     );
   } finally {
+    clearInterval(pruning);
     process.known = board.known();
     process.boards.delete("controller");
   }

@@ -48,6 +48,7 @@ async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>):
     isDryRun: false,
     approved: () => feed.control.approved,
     onBackup: backups({
+      consul,
       statePrefix: config.statePrefix,
       scope: `nodes/${encodeURIComponent(first.node.name)}`,
       store,

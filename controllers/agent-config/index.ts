@@ -1,3 +1,4 @@
+import { toError } from "../../clients/errors.ts";
 import type { Registration } from "../../engine/loop/operator.ts";
 import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
 import type { NodeDeps } from "../deps.ts";
@@ -14,7 +15,11 @@ export function agentConfig(deps: NodeDeps): Registration<NodeSnapshot> {
     clusterId: deps.clusterId,
     agent: deps.agentUrl,
     reload: parseReload(deps.agentReload),
-    onBackup: ({ key, reason, text }) => deps.onBackup(NAME, key, reason, text),
+    // The text is in the log and the last good file on the disk: a backup that Consul doesn't take stops nothing here.
+    onBackup: ({ key, reason, text }) =>
+      void deps.onBackup(NAME, key, reason, text).catch((error: unknown) => {
+        deps.log.warn({ controller: NAME, key, error: toError(error).message }, "backup not stored");
+      }),
     log: deps.log,
     readOnly: deps.isDryRun,
   });

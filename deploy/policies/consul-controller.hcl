@@ -26,7 +26,10 @@ key_prefix "dd-observe/control/" { policy = "list" }
 # What the controller says of each service, and remembers of its monitors.
 key_prefix "dd-observe/status/services/" { policy = "write" }
 
-# The last text of each monitor before it was deleted or set right.
+# What is about to be created, so that the next leader looks for it before it creates it again.
+key_prefix "dd-observe/intents/" { policy = "write" }
+
+# The last texts of each object before it was deleted or overwritten.
 key_prefix "dd-observe/backups/cluster/" { policy = "write" }
 
 # The Datadog organisation that was written to last.

@@ -33,6 +33,8 @@ export interface Target<Body> {
   validate?(action: Action<Body>, signal: AbortSignal): Promise<void>;
   /** Objects of a lower rank are deleted before those of a higher one: first what uses others, then what is used. All have 0 if absent. */
   deleteRank?(body: Body): number;
+  /** True if an object that is missing needs not be made any more, such as a downtime that is over. */
+  isOver?(body: Body): boolean;
   /** How many actions may be under way at once. 1 if absent. */
   readonly concurrency?: number;
   /** Called once after the actions of a pass if at least one was applied: reload what reads the files, for example. */

@@ -327,6 +327,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
       isRetained: (owner) => controller.isRetained?.(owner, snapshot) ?? true,
       refused: this.#refusals.byKey,
       memory,
+      isOver: controller.target.isOver?.bind(controller.target),
       owned,
       limit,
       approved: approved(),

@@ -64,11 +64,11 @@ export async function passOnce<S extends Snapshot>(
 }
 
 interface Rounds<S extends Snapshot, Result> {
-  begin?(): void;
-  first(loop: ControllerLoop<S, unknown>): Promise<Result | undefined>;
+  readonly begin?: () => void;
+  readonly first: (loop: ControllerLoop<S, unknown>) => Promise<Result | undefined>;
   /** Once more, since what it refers to is there now. */
-  again(loop: ControllerLoop<S, unknown>, before: Result): Promise<Result | undefined>;
-  end?(absence: Absence, loops: readonly ControllerLoop<S, unknown>[]): Promise<void>;
+  readonly again: (loop: ControllerLoop<S, unknown>, before: Result) => Promise<Result | undefined>;
+  readonly end?: (absence: Absence, loops: readonly ControllerLoop<S, unknown>[]) => Promise<void>;
 }
 
 /** One controller that fails doesn't stop the others. */

@@ -198,7 +198,7 @@ async function withProvenDeletes<Body>(
 function batchesOf<Body>(
   actions: readonly Action<Body>[],
   urgent: ReadonlySet<string>,
-  { deleteRank }: Target<Body>,
+  target: Target<Body>,
 ): readonly (readonly Action<Body>[])[] {
   const batches = new Map<number, Action<Body>[]>();
   for (const action of actions) {
@@ -207,7 +207,7 @@ function batchesOf<Body>(
         ? 0
         : action.type === "update"
           ? 1
-          : 2 + (deleteRank?.(action.observed.body) ?? 0);
+          : 2 + (target.deleteRank?.(action.observed.body) ?? 0);
     const batch = batches.get(at);
     if (batch === undefined) batches.set(at, [action]);
     else batch.push(action);

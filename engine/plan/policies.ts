@@ -48,6 +48,8 @@ export interface PolicyGround<Body> {
   /** Bodies that were refused before: the same one isn't sent again. */
   readonly refused: ReadonlyMap<string, Refused<Body>>;
   readonly memory?: Memory | undefined;
+  /** True if an object needs not be made any more. */
+  readonly isOver?: ((body: Body) => boolean) | undefined;
   /** How many objects we own there. */
   readonly owned: number;
   readonly limit: DeleteLimit;
@@ -62,6 +64,7 @@ type Reason = { readonly reason: string; readonly message: string } | undefined;
 
 /** Every policy, in the order in which they are asked. */
 export const POLICIES: readonly PlanPolicy[] = [
+  leaveFinished,
   respectPause,
   keepDrift,
   skipRefused,
@@ -74,6 +77,14 @@ export function applyPolicies<Body>(plan: Plan<Body>, ground: PolicyGround<Body>
   let result = plan;
   for (const policy of POLICIES) result = policy(result, ground);
   return result;
+}
+
+/** What has had its time, such as a downtime that is over, is not made again. */
+export function leaveFinished<Body>(plan: Plan<Body>, { isOver }: PolicyGround<Body>): Plan<Body> {
+  if (isOver === undefined) return plan;
+  const actions = plan.actions.filter((action) => action.type !== "create" || !isOver(action.desired.body));
+  const finished = plan.actions.length - actions.length;
+  return finished === 0 ? plan : { ...plan, actions, unchanged: plan.unchanged + finished };
 }
 
 /** A paused service is neither written nor deleted, only observed. */

@@ -59,6 +59,12 @@ export class Intents {
     return this.#openOf(controller);
   }
 
+  /** The same in milliseconds ago, for whoever has another clock. */
+  agesOf(controller: string): ReadonlyMap<string, number> {
+    const now = this.#now();
+    return new Map([...this.#openOf(controller)].map(([key, at]) => [key, Math.max(0, now - at)]));
+  }
+
   /**
    * Stores that these objects are about to be created.
    *

@@ -151,7 +151,7 @@ for (const { name, start, isPresent } of DOUBLES) {
       const deletion = bringInLine(target, desired([composite]));
 
       await expect(deletion).rejects.toMatchObject({
-        failure: "conflict",
+        failure: "inUse",
         message: expect.stringMatching(/is referenced in/),
       });
       expect(double.monitors()).toHaveLength(3);

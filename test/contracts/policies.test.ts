@@ -23,7 +23,8 @@ const SEEN: Readonly<Record<Role, Readonly<Record<string, string>>>> = {
     'session_prefix ""': "leadership unknown",
     'key_prefix "dd-observe/control/"': "source failing",
     'key_prefix "dd-observe/status/services/"': "status not stored",
-    'key_prefix "dd-observe/backups/cluster/"': "backup not stored",
+    'key_prefix "dd-observe/intents/"': "pass failed",
+    'key_prefix "dd-observe/backups/cluster/"': "action failed",
     'key "dd-observe/state/organisation"': "waiting for consul",
     'agent_prefix ""': "waiting for consul",
   },
@@ -113,7 +114,7 @@ describe.skipIf(consulBinary() === undefined)(
         const without = lines.filter((line) => !line.startsWith(`${rule} {`)).join("\n");
         const world = await start(server, root, role, without);
 
-        if (message === "backup not stored") {
+        if (rule.includes("/backups/")) {
           await expect.poll(() => world.said(), { timeout: 20_000 }).toContain("action applied");
           await world.editByHand();
         }

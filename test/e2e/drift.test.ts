@@ -37,7 +37,11 @@ describe.skipIf(consulBinary() === undefined)(`drift, end to end${SKIPPED}`, () 
     const after = monitorOf(world, "web/endpoint-down");
     expect(after).toMatchObject({ id: before.id, message: before["message"], options: { silenced: MUTED } });
     await expect
-      .poll(async () => (await world.kv.kvGet("dd-observe/backups/cluster/monitors/web/endpoint-down"))?.text)
+      .poll(async () =>
+        (await world.kv.kvList("dd-observe/backups/cluster/monitors/web/endpoint-down/"))
+          .map(({ text }) => text)
+          .join("\n"),
+      )
       .toContain("mine");
   });
 

@@ -37,8 +37,10 @@ async function apply(world: CommandWorld, more = ""): Promise<string> {
   return out + err;
 }
 
+/** What is stored at a key, or at the newest one below it. */
 function stored({ consul }: CommandWorld, key: string): string | undefined {
-  const value = consul.state.keys.get(key)?.Value;
+  const below = [...consul.state.keys.keys()].filter((name) => name.startsWith(`${key}/`)).sort();
+  const value = consul.state.keys.get(below.at(-1) ?? key)?.Value;
   return value === null || value === undefined ? undefined : Buffer.from(value, "base64").toString("utf8");
 }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 
 import { datadogReader, datadogWriter } from "../../clients/datadog.ts";
 import type { MonitorBody } from "../../controllers/monitors/canonical.ts";
+import { Organisation } from "../../controllers/datadog/organisation.ts";
 import { monitorTarget, type MonitorTargetOptions } from "../../controllers/monitors/target.ts";
 import { hashOf } from "../../engine/hash.ts";
 import type { DesiredObject } from "../../engine/plan/plan.ts";
@@ -148,10 +149,12 @@ describe("a world that is not the one we remember", () => {
 
   test("keys of another organisation stop everything", async () => {
     const seen: number[] = [];
-    const { api, target } = await startWorld({
-      orgId: 2,
-      target: { organisation: 1, onOrganisation: (organisation) => seen.push(organisation) },
+    const organisation = new Organisation({
+      remembered: 1,
+      onChange: (found) => void seen.push(found),
+      read: async () => 2,
     });
+    const { api, target } = await startWorld({ orgId: 2, target: { organisation } });
     api.add({ name: "theirs" });
 
     const pass = bringInLine(target, desired([wishedMonitor("ray/a")]));

@@ -62,7 +62,7 @@ describe("whose a monitor is", () => {
     expect(plan.actions).toHaveLength(1);
     expect(api.monitors.get(ours.id)?.message).toBe("new");
     expect(api.monitors.get(7)).toEqual(older);
-    expect(target.duplicates).toEqual(new Map([["ray/a", [7]]]));
+    expect(target.duplicates).toEqual(new Map([["ray/a", ["7"]]]));
   });
 
   test("takes the oldest of two clones when nothing is remembered", async () => {
@@ -122,7 +122,7 @@ describe("whose a monitor is", () => {
       options: { silenced: { "*": 5 } },
     });
 
-    const adopted = await target.adopt(id, "ray/a", signal());
+    const adopted = await target.adopt(String(id), "ray/a", signal());
 
     expect(adopted).toMatchObject({ key: "ray/a", owner: "ray", ref: String(id) });
     expect(api.monitors.get(id)).toMatchObject({
@@ -138,7 +138,7 @@ describe("whose a monitor is", () => {
     const { api, target } = await startWorld();
     const id = api.add({ name: "theirs", tags: ["managed-by:terraform"] });
 
-    const adoption = target.adopt(id, "ray/a", signal());
+    const adoption = target.adopt(String(id), "ray/a", signal());
 
     await expect(adoption).rejects.toThrow(/carries the mark managed-by:terraform/);
     expect(api.writes).toBe(0);
@@ -173,7 +173,7 @@ describe("equal means equal", () => {
   test("puts back what a person edited, and keeps their version", async () => {
     const backups: string[] = [];
     const { api, target } = await startWorld({
-      target: { onBackup: (kind, key, json) => backups.push(`${kind} ${key} ${json}`) },
+      target: { onBackup: (kind, key, json) => void backups.push(`${kind} ${key} ${json}`) },
     });
     const wished = desired([wishedMonitor("ray/a")]);
     await bringInLine(target, wished);
@@ -294,7 +294,7 @@ describe("what can't be deleted", () => {
     const deletion = bringInLine(target, desired([]));
 
     await expect(deletion).rejects.toMatchObject({
-      failure: "conflict",
+      failure: "inUse",
       message: expect.stringMatching(/is referenced in slos: \[abc,Checkout\]/),
     });
     expect(api.monitors.size).toBe(1);

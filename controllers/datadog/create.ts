@@ -1,26 +1,32 @@
 import { setTimeout as sleepFor } from "node:timers/promises";
 
-import type { DatadogReader, DatadogWriter, RawMonitor } from "../../clients/datadog.ts";
 import { ApiError } from "../../clients/errors.ts";
 import type { Memory } from "../../engine/plan/memory.ts";
 import type { DesiredObject } from "../../engine/plan/plan.ts";
-import { toWire, type MonitorBody } from "./canonical.ts";
-import { foreignError, tagsOf, type MonitorLookup } from "./lookup.ts";
-import { isManaged } from "./mark.ts";
+import type { DatadogKind, KindWriter, RawObject } from "./kind.ts";
+import type { Lookup } from "./lookup.ts";
+
+/** An object that is there now, and whether it was made just now, of exactly what was sent. */
+export interface Created {
+  readonly raw: RawObject;
+  readonly isNew: boolean;
+}
 
 /** How reads lag behind writes, and the clock that tells. */
 export interface CreateTiming {
+  /** Creates that an earlier process began and whose outcome nobody noted, and how many milliseconds ago. */
+  readonly open?: () => ReadonlyMap<string, number>;
   /** How long reads may lag behind a write. 30 000 if absent. */
   readonly lagMs?: number;
-  /** How long to wait before looking a second time for a monitor whose creation got no answer. 2 000 if absent. */
+  /** How long to wait before looking a second time for an object whose creation got no answer. 2 000 if absent. */
   readonly lookAgainMs?: number;
   readonly now?: () => number;
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
 }
 
-export interface MonitorCreatorOptions {
-  readonly datadog: DatadogReader;
-  readonly lookup: MonitorLookup;
+export interface CreatorOptions<Body> {
+  readonly kind: DatadogKind<Body>;
+  readonly lookup: Lookup;
   readonly memory: Memory;
   readonly timing: CreateTiming;
   readonly log: { warn(fields: object, message: string): void } | undefined;
@@ -30,21 +36,27 @@ const LAG_MS = 30_000;
 const LOOK_AGAIN_MS = 2_000;
 
 /**
- * Creates monitors, never twice.
+ * Creates objects, never twice.
  *
  * A create may take effect though its answer is lost, and a read may not show it yet. So before a key
  * is created it is looked for wherever it may hide, and a create whose outcome is open is not repeated
  * until reads must show it.
  */
-export class MonitorCreator {
-  readonly #options: MonitorCreatorOptions;
-  /** When the last create of a key was sent. Kept until a list shows the monitor. */
+export class Creator<Body> {
+  readonly #options: CreatorOptions<Body>;
+  /** When the last create of a key was sent. Kept until a list shows the object. */
   readonly #sentAt = new Map<string, number>();
-  /** True if the last list had several pages, so that a monitor at a page's edge may have been missed. */
+  /** True if the last list had several pages, so that an object at a page's edge may have been missed. */
   mayHaveMissed = false;
 
-  constructor(options: MonitorCreatorOptions) {
+  constructor(options: CreatorOptions<Body>) {
     this.#options = options;
+  }
+
+  /** Takes over what an earlier process was about to create. Whatever it was, it is looked for first. */
+  inherit(): void {
+    for (const [key, agoMs] of this.#options.timing.open?.() ?? [])
+      if (!this.#sentAt.has(key)) this.#sentAt.set(key, this.#now() - agoMs);
   }
 
   /** To be called for every key that a list shows, or that is deleted. */
@@ -60,37 +72,39 @@ export class MonitorCreator {
   }
 
   /**
-   * @returns The monitor of this key as it stands. It may differ from the wish if it was there already.
+   * @returns The object of this key as it stands. It may differ from the wish if it was there already.
    * @throws {ApiError} `ambiguous` if a create was sent whose outcome can't be told yet.
    */
   async create(
-    { key, body }: DesiredObject<MonitorBody>,
-    writer: DatadogWriter,
+    { key, body }: DesiredObject<Body>,
+    writer: KindWriter,
     signal: AbortSignal,
-  ): Promise<RawMonitor> {
-    const tried = `create monitor "${body.name}"`;
+  ): Promise<Created> {
+    const { kind } = this.#options;
+    const tried = `create ${kind.noun} "${kind.titleOf(body)}"`;
     const existing = await this.#find(tried, key, signal);
-    if (existing !== undefined) return existing;
+    if (existing !== undefined) return { raw: existing, isNew: false };
     this.#sentAt.set(key, this.#now());
     try {
-      return await writer.createMonitor(toWire(body), { signal });
+      return { raw: await writer.create(kind.toWire(body), { signal }), isNew: true };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      const twin = /Duplicate of an existing monitor_id:\s*(\d+)/.exec(error.message)?.[1];
-      if (twin !== undefined) return this.#takeTwin(tried, key, Number(twin), signal);
-      if (error.failure === "ambiguous") return this.#lookTwice(key, error, signal);
+      const twin = kind.twinIn?.(error.message);
+      if (twin !== undefined) return { raw: await this.#takeTwin(tried, key, twin, signal), isNew: false };
+      if (error.failure === "ambiguous")
+        return { raw: await this.#lookTwice(key, error, signal), isNew: false };
       this.settled(key);
       throw error;
     }
   }
 
-  /** Looks for what a list may have missed: the outcome of an earlier create, a monitor at the edge of two pages, one that we remember. */
-  async #find(tried: string, key: string, signal: AbortSignal): Promise<RawMonitor | undefined> {
+  /** Looks for what a list may have missed: the outcome of an earlier create, an object at the edge of two pages, one that we remember. */
+  async #find(tried: string, key: string, signal: AbortSignal): Promise<RawObject | undefined> {
     const { lookup, memory } = this.#options;
     const waitMs = this.recencyMs(key);
     const remembered = memory.get(key);
     if (remembered !== undefined) {
-      const raw = await lookup.read(Number(remembered.ref), signal);
+      const raw = await lookup.read(remembered.ref, signal);
       if (raw !== undefined && lookup.isOurs(raw, key)) return raw;
       if (waitMs === 0) memory.delete(key);
     }
@@ -105,7 +119,7 @@ export class MonitorCreator {
   }
 
   /** Once at once, and once after a pause. */
-  async #lookTwice(key: string, error: ApiError, signal: AbortSignal): Promise<RawMonitor> {
+  async #lookTwice(key: string, error: ApiError, signal: AbortSignal): Promise<RawObject> {
     const { lookup, log, timing } = this.#options;
     for (const pauseMs of [0, timing.lookAgainMs ?? LOOK_AGAIN_MS]) {
       if (pauseMs > 0) await (timing.sleep ?? sleep)(pauseMs, signal);
@@ -119,11 +133,11 @@ export class MonitorCreator {
     throw error;
   }
 
-  /** Datadog refuses a second monitor that equals another in every field. It is ours to take unless somebody else's mark is on it. */
-  async #takeTwin(tried: string, key: string, id: number, signal: AbortSignal): Promise<RawMonitor> {
-    const { datadog, lookup } = this.#options;
-    const raw = await datadog.getMonitor(id, { signal, priority: "change" });
-    if (!lookup.isOurs(raw, key) && isManaged(tagsOf(raw))) throw foreignError(tried, raw);
+  /** Datadog refuses a second object that equals another in every field. It is ours to take unless somebody else's mark is on it. */
+  async #takeTwin(tried: string, key: string, ref: string, signal: AbortSignal): Promise<RawObject> {
+    const { kind, lookup } = this.#options;
+    const raw = await kind.read(ref, { signal, priority: "change" });
+    if (!lookup.isOurs(raw, key) && kind.marksOf(raw).length > 0) throw lookup.foreignError(tried, raw);
     return raw;
   }
 
