@@ -95,11 +95,10 @@ describe("adopt", () => {
     expect(done.exit).toBe(0);
     expect(world.datadog.monitors.size).toBe(2);
     expect(world.datadog.monitors.get(id)).toMatchObject({ name: "[app] load" });
-    expect(
-      [...world.consul.state.keys.keys()].filter((key) =>
-        key.startsWith("dd-observe/backups/cluster/monitors/app/load/"),
-      ),
-    ).toHaveLength(1);
+    const kept = [...world.consul.state.keys]
+      .filter(([key]) => key.startsWith("dd-observe/backups/cluster/monitors/app/load/"))
+      .map(([, { Value }]) => Buffer.from(Value ?? "", "base64").toString("utf8"));
+    expect(kept.filter((text) => text.includes('"reason":"adopt"'))).toHaveLength(1);
   });
 
   test("says that a monitor without a wish would be deleted", async () => {
