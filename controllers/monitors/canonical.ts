@@ -169,7 +169,7 @@ function hasCustomSchedule(options: Json): boolean {
 }
 
 /** Order carries no meaning in tags; case does, as Datadog keeps it on monitors. */
-function canonicalTags(tags: unknown): readonly string[] {
+export function canonicalTags(tags: unknown): readonly string[] {
   if (!Array.isArray(tags)) return [];
   return [...new Set(tags.map((tag) => text(tag).trim()))].filter((tag) => tag !== "").sort(compareText);
 }
@@ -179,7 +179,7 @@ function canonicalPriority(priority: unknown): number | null {
   return Number.isInteger(number) && number > 0 ? number : null;
 }
 
-function isEmpty(value: unknown): boolean {
+export function isEmpty(value: unknown): boolean {
   if (value === null || value === undefined) return true;
   if (Array.isArray(value)) return value.length === 0;
   return isObject(value) && Object.keys(value).length === 0;
@@ -189,6 +189,6 @@ export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function text(value: unknown): string {
+export function text(value: unknown): string {
   return typeof value === "string" ? value : typeof value === "number" ? String(value) : "";
 }
