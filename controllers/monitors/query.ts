@@ -62,7 +62,7 @@ function missingComparison(query: string): MonitorProblem {
 const CLOSING: Readonly<Record<string, string>> = { "(": ")", "{": "}", "[": "]" };
 
 /** Brackets inside quotes don't count. A lone `'` is an apostrophe in a log query, so only `"` quotes there. */
-function checkBalance(query: string): MonitorProblem | undefined {
+export function checkBalance(query: string): MonitorProblem | undefined {
   const open: string[] = [];
   let isQuoted = false;
   for (let at = 0; at < query.length; at++) {
@@ -139,7 +139,7 @@ const TOKEN =
   /\s+|\{(?:[^{}"]|"[^"]*"|\{[^{}]*\})*\}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*|\d[A-Za-z0-9_]*(?:\.\d+)?|\.\d+|./gs;
 
 /** Every metric needs a scope, `{*}` at least. Function names, aggregators, keywords and bare words are no metrics. */
-function checkMetricExpression(expression: string): readonly MonitorProblem[] {
+export function checkMetricExpression(expression: string): readonly MonitorProblem[] {
   const tokens = (expression.match(TOKEN) ?? []).filter((token) => token.trim() !== "");
   for (const [at, token] of tokens.entries()) {
     const previous = tokens[at - 1] ?? "";
