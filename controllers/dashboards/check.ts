@@ -143,7 +143,11 @@ function checkType(definition: Json, path: string, subject: string): readonly Da
   return [problem("UnknownType", `${path}.type`, message)];
 }
 
-/** @see https://docs.datadoghq.com/dashboards/widgets/ */
+/**
+ * Those of the API, and `custom`, which exported dashboards of Datadog's partners hold.
+ *
+ * @see https://docs.datadoghq.com/dashboards/widgets/
+ */
 const WIDGET_TYPES: readonly string[] = [
   "alert_graph",
   "alert_value",
@@ -151,6 +155,7 @@ const WIDGET_TYPES: readonly string[] = [
   "change",
   "check_status",
   "cohort",
+  "custom",
   "distribution",
   "embedded_app",
   "event_stream",

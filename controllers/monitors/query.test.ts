@@ -25,6 +25,7 @@ test.for<[query: string]>([
 
 test.for<[query: string, options: object, message: RegExp]>([
   ["avg(last_5m):avg:a.b > 1", {}, /metric a\.b has no scope; write a\.b\{\*\}/],
+  ["avg(last_5m):avg:a.b.as_count() > 1", {}, /metric a\.b has no scope; write a\.b\{\*\}/],
   ["avg(last_5m):ray.used / ray.total > 0.9", {}, /metric ray\.used has no scope/],
   ["avg(last_5m):avg:a.b{*} > .9", {}, /write the zero: 0\.9/],
   ["avg(last_5m):avg:a.b{*} * .5 > 1", {}, /write the zero: 0\.5/],

@@ -146,6 +146,8 @@ export function checkMetricExpression(expression: string): readonly MonitorProbl
     const next = tokens[at + 1] ?? "";
     if (/^\.\d/.test(token)) return [invalid(`Datadog does not take "${token}"; write the zero: 0${token}`)];
     if (!/^[A-Za-z_]/.test(token)) continue;
+    // No function's name has a dot: this is a metric and what is done with it, such as a.b.as_count().
+    if (next === "(" && token.includes(".")) return [unscoped(token.slice(0, token.lastIndexOf(".")))];
     if (next.startsWith("{") || next === "(" || next === "=" || previous === "." || previous === "=")
       continue;
     if (next === ":" && /^(?:avg|sum|min|max|count|stddev|p\d{1,2}(?:\.\d+)?)$/.test(token)) continue;
@@ -165,7 +167,11 @@ export function checkMetricExpression(expression: string): readonly MonitorProbl
     }
     if (next === ":")
       return [invalid(`"${token}" is no way to sum up space; write avg, sum, min, max, count or p95`)];
-    return [invalid(`The metric ${token} has no scope; write ${token}{*} for all of it`)];
+    return [unscoped(token)];
   }
   return [];
+}
+
+function unscoped(metric: string): MonitorProblem {
+  return invalid(`The metric ${metric} has no scope; write ${metric}{*} for all of it`);
 }
