@@ -20,13 +20,13 @@ export function checkDashboard(definition: Json): readonly DashboardProblem[] {
   ];
 }
 
-function problem(reason: string, path: string, message: string): DashboardProblem {
-  return { reason, path, message };
+function problem(path: string, message: string): DashboardProblem {
+  return { reason: "InvalidDashboard", path, message };
 }
 
 function checkTitle(definition: Json): readonly DashboardProblem[] {
   if (text(definition["title"]).trim() !== "") return [];
-  return [problem("MissingField", "title", "The dashboard has no title, so nobody would find it")];
+  return [problem("title", "The dashboard has no title, so nobody would find it")];
 }
 
 /** @see https://docs.datadoghq.com/api/latest/dashboards/ */
@@ -39,7 +39,6 @@ function checkTags(definition: Json): readonly DashboardProblem[] {
       ? []
       : [
           problem(
-            "InvalidValue",
             `tags.${at}`,
             `Datadog takes only team: on a dashboard, not "${text(tag)}"; name the rest in the title or description`,
           ),
@@ -47,7 +46,7 @@ function checkTags(definition: Json): readonly DashboardProblem[] {
   );
   if (tags.length <= MAX_TAGS) return wrong;
   const message = `A dashboard has at most ${MAX_TAGS} tags, not ${tags.length}`;
-  return [...wrong, problem("InvalidValue", "tags", message)];
+  return [...wrong, problem("tags", message)];
 }
 
 function checkVariables(definition: Json): readonly DashboardProblem[] {
@@ -55,15 +54,14 @@ function checkVariables(definition: Json): readonly DashboardProblem[] {
     const path = `template_variables.${at}`;
     const name = text(record["name"]);
     const several = listOf(record["defaults"]);
-    if (name === "")
-      return [problem("MissingField", `${path}.name`, `Template variable ${at + 1} has no name`)];
+    if (name === "") return [problem(`${path}.name`, `Template variable ${at + 1} has no name`)];
     if (!isAbsent(record["default"]) && !isAbsent(record["defaults"])) {
       const message = `The template variable ${name} has both default and defaults; keep defaults alone`;
-      return [problem("InvalidValue", path, message)];
+      return [problem(path, message)];
     }
     if (!several.includes("")) return [];
     const message = `The template variable ${name} has an empty default; write "*" for everything, or leave it out`;
-    return [problem("InvalidValue", `${path}.defaults`, message)];
+    return [problem(`${path}.defaults`, message)];
   });
 }
 
@@ -76,15 +74,15 @@ function checkPresets(definition: Json): readonly DashboardProblem[] {
       const subject = `The saved view "${text(preset["name"])}"`;
       if (!known.includes(name)) {
         const message = `${subject} sets ${name}, which is no template variable${didYouMean(name, known)}`;
-        return [problem("UnknownName", path, message)];
+        return [problem(path, message)];
       }
       if (!isAbsent(choice["value"]) && !isAbsent(choice["values"])) {
         const message = `${subject} gives ${name} both value and values; keep values alone`;
-        return [problem("InvalidValue", path, message)];
+        return [problem(path, message)];
       }
       if (!Array.isArray(choice["values"]) || choice["values"].length > 0) return [];
       const message = `${subject} gives ${name} an empty list of values; write "*" for everything`;
-      return [problem("InvalidValue", `${path}.values`, message)];
+      return [problem(`${path}.values`, message)];
     }),
   );
 }
@@ -97,7 +95,7 @@ function checkLayout(definition: Json): readonly DashboardProblem[] {
     .filter(({ record }) => !isObject(record["layout"]))
     .map(({ record, at }) => {
       const message = `${subjectOf(record["definition"], at)} has no layout; ${why}, so it needs {x, y, width, height}`;
-      return problem("MissingField", `widgets.${at}.layout`, message);
+      return problem(`widgets.${at}.layout`, message);
     });
 }
 
@@ -108,7 +106,7 @@ function checkTabs(definition: Json): readonly DashboardProblem[] {
     listOf(tab["widget_ids"]).flatMap((id, idAt) => {
       if (known.has(id)) return [];
       const message = `The tab "${text(tab["name"])}" shows widget ${text(id)}; there are ${widgets.length}, the first is @1`;
-      return [problem("UnknownName", `tabs.${at}.widget_ids.${idAt}`, message)];
+      return [problem(`tabs.${at}.widget_ids.${idAt}`, message)];
     }),
   );
 }
@@ -117,7 +115,7 @@ function checkWidgets(widgets: unknown, path: string): readonly DashboardProblem
   return listOf(widgets).flatMap((widget, at) => {
     const definition = isObject(widget) ? widget["definition"] : undefined;
     const place = `${path}.${at}.definition`;
-    if (!isObject(definition)) return [problem("MissingField", place, `Widget ${at + 1} has no definition`)];
+    if (!isObject(definition)) return [problem(place, `Widget ${at + 1} has no definition`)];
     return checkDefinition(definition, place, subjectOf(definition, at));
   });
 }
@@ -140,7 +138,7 @@ function checkType(definition: Json, path: string, subject: string): readonly Da
     type === ""
       ? `${subject} has no type. Types: ${WIDGET_TYPES.join(", ")}`
       : `${subject}: no widget type is named "${type}"${didYouMean(type, WIDGET_TYPES)}`;
-  return [problem("UnknownType", `${path}.type`, message)];
+  return [{ reason: "UnknownType", path: `${path}.type`, message }];
 }
 
 /**

@@ -90,7 +90,7 @@ function checkFormulas(request: Json, at: string): readonly DashboardProblem[] {
     return [...new Set(namesIn(formula))]
       .filter((name) => !names.includes(name))
       .map((name) => ({
-        reason: "UnknownName",
+        reason: "InvalidQuery",
         path,
         message: `The formula "${formula}" names ${name}, which is no query beside it${didYouMean(name, names)}`,
       }));

@@ -1,4 +1,4 @@
-import type { Mark } from "../monitors/mark.ts";
+import type { Mark } from "./mark.ts";
 
 /** Begins the line by which an object without free tags is known to be ours: a dashboard's description, a downtime's message. */
 const PREFIX = "Managed by dd-observe:";

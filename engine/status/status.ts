@@ -133,6 +133,7 @@ const NEEDS_A_PERSON: ReadonlySet<string> = new Set([
   "NoPort",
   "InvalidQuery",
   "InvalidThreshold",
+  "InvalidDashboard",
   "InvalidPlaceholder",
   "Conflict",
 ]);
