@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 
+import { parse } from "yaml";
+
 const FILE = new URL("../../shared/ddapi/test/recordings.json.gz", import.meta.url);
 
 /** True where the recordings of the real API lie beside the repository. Tests over them are skipped elsewhere. */
@@ -21,7 +23,7 @@ interface Scenario {
   readonly steps: readonly { m: string; p: string; b?: string; s: number; r?: string }[];
 }
 
-/** Every recorded request whose path matches and that has a JSON body. */
+/** Every recorded request whose path matches and that has a body: JSON, or YAML where the API takes that too. */
 export function recordings(path: RegExp): readonly Recording[] {
   const scenarios = JSON.parse(gunzipSync(readFileSync(FILE)).toString("utf8")) as readonly Scenario[];
   return scenarios.flatMap((scenario) =>
@@ -31,7 +33,7 @@ export function recordings(path: RegExp): readonly Recording[] {
         scenario: scenario.cas,
         method: step.m,
         path: step.p,
-        body: JSON.parse(step.b ?? "{}") as Recording["body"],
+        body: parse(step.b ?? "{}") as Recording["body"],
         status: step.s,
         answer: JSON.parse(step.r === undefined || step.r === "" ? "{}" : step.r) as Recording["answer"],
       })),
