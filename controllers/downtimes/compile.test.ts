@@ -1,0 +1,180 @@
+import { expect, test } from "vitest";
+
+import type { Desired } from "../../engine/plan/plan.ts";
+import { readTextMark } from "../datadog/text-mark.ts";
+import { canonicalDesired, type DowntimeBody } from "./canonical.ts";
+import { downtimeOfNoService, downtimesOf, withoutFinished, type DowntimeWish } from "./compile.ts";
+
+function compile(downtimes: Readonly<Record<string, DowntimeWish>>, monitors: Record<string, unknown> = {}) {
+  const compiled = downtimesOf(
+    {
+      service: "ray",
+      downtimes,
+      pack: { monitors: { "queue-too-long": {}, "out-of-memory": {} } },
+      monitors,
+      drift: "correct",
+      deletion: "delete",
+    },
+    "dc1",
+  );
+  const keys = compiled.objects.map(({ key }) => key);
+  return { ...compiled, keys, body: compiled.objects[0]?.body };
+}
+
+test("without monitors it is of all that dd-observe keeps for the service", () => {
+  const { keys, body } = compile({ night: { end: "2027-01-02T00:00:00Z", message: "New disks. @slack-ml" } });
+
+  expect(keys).toEqual(["ray/night"]);
+  expect(body).toMatchObject({
+    scope: "*",
+    monitor_identifier: { monitor_tags: ["dd-observe-owner:dc1", "service:ray"] },
+    display_timezone: "UTC",
+    schedule: { end: "2027-01-02T00:00:00Z" },
+    message: expect.stringMatching(/^New disks\. @slack-ml\n\nKept by dd-observe for service ray\./),
+  });
+  expect(readTextMark(body?.message ?? "", "dc1")).toEqual({ key: "ray/night", retain: false });
+});
+
+test("one monitor is named by a reference, and the downtime keeps its name", () => {
+  const { keys, body } = compile({ night: { monitors: ["queue-too-long"] } });
+
+  expect(keys).toEqual(["ray/night"]);
+  expect(body?.monitor_identifier).toEqual({ monitor_id: "${monitors:ray/queue-too-long}" });
+});
+
+test("several monitors take a downtime each, with a mark of its own", () => {
+  const { objects, keys } = compile({
+    night: {
+      monitors: [
+        "queue-too-long",
+        "ray/out-of-memory",
+        "consul/no-leader",
+        "_monitors/disk",
+        "queue-too-long",
+      ],
+    },
+  });
+
+  expect(keys).toEqual([
+    "ray/night._monitors.disk",
+    "ray/night.consul.no-leader",
+    "ray/night.out-of-memory",
+    "ray/night.queue-too-long",
+  ]);
+  expect(objects.map(({ body }) => readTextMark(body.message, "dc1")?.key)).toEqual(keys);
+  expect(objects.every(({ owner }) => owner === "ray")).toBe(true);
+});
+
+test("recurrences are in the wish's time zone, in which people are shown them too", () => {
+  const recurrences = [{ rrule: "FREQ=WEEKLY;BYDAY=SA,SU", duration: "1d" }];
+
+  const { body } = compile({ weekend: { recurrences, timezone: "Europe/Berlin", notifyEndTypes: [] } });
+
+  expect(body).toMatchObject({
+    display_timezone: "Europe/Berlin",
+    notify_end_types: [],
+    notify_end_states: ["alert", "no data", "warn"],
+    schedule: { timezone: "Europe/Berlin", recurrences },
+  });
+});
+
+test.for<{ title: string; wish: DowntimeWish; path: string; says: string }>([
+  {
+    title: "that ends before it starts",
+    wish: { start: "2027-01-02T00:00:00Z", end: "2027-01-02T00:30:00+01:00" },
+    path: "end",
+    says: "ends at 2027-01-02T00:30:00+01:00, which is not after its start",
+  },
+  {
+    title: "that recurs and ends",
+    wish: { end: "2027-01-02T00:00:00Z", recurrences: [{ rrule: "FREQ=DAILY", duration: "1h" }] },
+    path: "end",
+    says: "either recurrences or start and end",
+  },
+  {
+    title: "of a monitor whose name has a slip",
+    wish: { monitors: ["queue-too-lnog"] },
+    path: "monitors",
+    says: 'no monitor named "queue-too-lnog"; did you mean queue-too-long?',
+  },
+  {
+    title: "of a monitor that is switched off",
+    wish: { monitors: ["out-of-memory"] },
+    path: "monitors",
+    says: "out-of-memory is switched off",
+  },
+])("a downtime $title is held, and the others are made", ({ wish, path, says }) => {
+  const { keys, held, problems } = compile({ wrong: wish, right: {} }, { "out-of-memory": false });
+
+  expect(keys).toEqual(["ray/right"]);
+  expect([...(held?.keys() ?? [])]).toEqual(["ray/wrong"]);
+  expect(problems).toEqual([
+    {
+      owner: "ray",
+      reason: expect.any(String),
+      path: `downtimes.wrong.${path}`,
+      message: expect.stringContaining(says),
+    },
+  ]);
+});
+
+test("a slip in one of several monitors holds that downtime alone", () => {
+  const { keys, held, problems } = compile({ night: { monitors: ["queue-too-long", "out-of-memry"] } });
+
+  expect(keys).toEqual(["ray/night.queue-too-long"]);
+  expect([...(held?.keys() ?? [])]).toEqual(["ray/night.out-of-memry"]);
+  expect(problems).toHaveLength(1);
+});
+
+function ofNoService(downtime: DowntimeWish) {
+  return downtimeOfNoService({ key: "_downtimes/x", downtime, drift: "correct", deletion: "retain" }, "DC1");
+}
+
+test("a downtime of no service is of all that this cluster's dd-observe keeps", () => {
+  const [object] = ofNoService({ scope: "env:staging" }).objects;
+
+  expect(object).toMatchObject({
+    key: "_downtimes/x",
+    owner: "_downtimes/x",
+    body: { scope: "env:staging", monitor_identifier: { monitor_tags: ["dd-observe-owner:dc1"] } },
+  });
+  expect(readTextMark(object?.body.message ?? "", "DC1")).toEqual({ key: "_downtimes/x", retain: true });
+});
+
+test("a downtime of no service is of one monitor at most", () => {
+  const one = ofNoService({ monitors: ["ray/a"] });
+  const two = ofNoService({ monitors: ["ray/a", "_monitors/b"] });
+
+  expect(one.objects[0]?.body.monitor_identifier).toEqual({ monitor_id: "${monitors:ray/a}" });
+  expect(two.objects).toEqual([]);
+  expect(two.held?.has("_downtimes/x")).toBe(true);
+  expect(two.problems).toMatchObject([{ owner: "_downtimes/x", reason: "TooManyMonitors" }]);
+});
+
+test("what is over is wanted no more", () => {
+  const { objects } = compile({
+    past: { end: "2026-01-01T00:00:00Z" },
+    open: {},
+    later: { end: "2028-01-01T00:00:00Z" },
+  });
+  const desired: Desired<DowntimeBody> = {
+    objects: new Map(objects.map((object) => [object.key, object])),
+    held: new Map(),
+    paused: new Set(),
+    problems: [],
+  };
+
+  const now = withoutFinished(desired, Date.parse("2027-01-01T00:00:00Z"));
+
+  expect([...now.objects.keys()]).toEqual(["ray/open", "ray/later"]);
+  expect(withoutFinished(now, Date.parse("2027-01-01T00:00:00Z"))).toBe(now);
+});
+
+test("what is compiled is canonical already", () => {
+  const { objects } = compile({
+    a: { monitors: ["queue-too-long"] },
+    b: { start: "2027-01-01T00:00+01:00" },
+  });
+
+  for (const { body } of objects) expect(canonicalDesired({ attributes: body })).toEqual(body);
+});
