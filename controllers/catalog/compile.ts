@@ -1,0 +1,133 @@
+import type { Problem } from "../../crds/problem.ts";
+import type { Compiled } from "../../engine/plan/compile.ts";
+import type { DesiredObject } from "../../engine/plan/plan.ts";
+import { markTags } from "../monitors/mark.ts";
+import type { Json } from "../monitors/canonical.ts";
+import { allTags } from "../scope.ts";
+import { canonicalDesired, type EntityBody } from "./canonical.ts";
+
+/** What a document says of a service's place in the catalog. */
+export interface CatalogWish {
+  readonly displayName?: string | undefined;
+  readonly description?: string | undefined;
+  readonly tier?: string | undefined;
+  readonly lifecycle?: string | undefined;
+  readonly type?: string | undefined;
+  readonly languages?: readonly string[] | undefined;
+  readonly links?:
+    | readonly { readonly name: string; readonly type: string; readonly url: string }[]
+    | undefined;
+  readonly contacts?:
+    | readonly {
+        readonly name?: string | undefined;
+        readonly type: string;
+        readonly contact: string;
+      }[]
+    | undefined;
+  /** PagerDuty and Opsgenie, in Datadog's words. */
+  readonly integrations?: Json | undefined;
+}
+
+/** As much of a service's wish as its entity follows from. */
+export interface EntityWish {
+  readonly service: string;
+  readonly env?: string | undefined;
+  readonly team?: string | undefined;
+  readonly tags: readonly string[];
+  /** False: the service has no entity. True: one that says nothing of its own. */
+  readonly catalog: boolean | CatalogWish;
+  /** Services by name, or entities in Datadog's words: `datastore:default/orders`. */
+  readonly dependencies: readonly string[];
+  readonly drift: DesiredObject<EntityBody>["drift"];
+  readonly deletion: "delete" | "retain";
+}
+
+export interface EntityContext {
+  readonly clusterId: string;
+  /** Where people open Datadog, without a slash at the end: `https://app.datadoghq.eu`. */
+  readonly appUrl: string;
+  /** Keys of the dashboards on which the service is seen, the most telling first. */
+  readonly dashboards: readonly string[];
+}
+
+/** The key of a service's entity. There is one for each. */
+export function entityKey(service: string): string {
+  return `${service}/entity`;
+}
+
+/** Works out the entity of a service that wishes to be in the catalog. */
+export function entityOf(wish: EntityWish, context: EntityContext): Compiled<EntityBody> {
+  if (wish.catalog === false) return { objects: [] };
+  const key = entityKey(wish.service);
+  const itself = wish.dependencies.findIndex((name) => dependencyRef(name) === ownRef(wish.service));
+  if (itself !== -1) {
+    const path = `dependencies.${itself}`;
+    const message = `${path}: The service ${wish.service} can't depend on itself; leave it out`;
+    const problem: Problem = { owner: wish.service, reason: "InvalidDependency", path, message };
+    return { objects: [], held: new Map([[key, message]]), problems: [problem] };
+  }
+  const retain = wish.deletion === "retain";
+  const tags = [
+    ...allTags(wish, context.clusterId),
+    ...markTags({ clusterId: context.clusterId, key, retain }),
+  ];
+  const body = bodyOf(wish, tags, linksOf(wish, context));
+  return { objects: [{ key, owner: wish.service, body, drift: wish.drift, retain }] };
+}
+
+function bodyOf(wish: EntityWish, tags: readonly string[], links: readonly Json[]): EntityBody {
+  const more = typeof wish.catalog === "object" ? wish.catalog : {};
+  return canonicalDesired({
+    apiVersion: "v3",
+    kind: "service",
+    metadata: withoutUndefined({
+      name: wish.service,
+      displayName: more.displayName,
+      description: more.description,
+      owner: wish.team,
+      tags,
+      links,
+      contacts: more.contacts?.map((contact) => withoutUndefined({ ...contact })),
+    }),
+    spec: withoutUndefined({
+      dependsOn: wish.dependencies.map(dependencyRef),
+      tier: more.tier,
+      lifecycle: more.lifecycle,
+      type: more.type,
+      languages: more.languages,
+    }),
+    ...(more.integrations === undefined ? {} : { integrations: more.integrations }),
+  });
+}
+
+/** Where the service is seen, then what the wish adds. A dashboard that isn't there yet leads to the list of all. */
+function linksOf({ service, catalog }: EntityWish, { appUrl, dashboards }: EntityContext): readonly Json[] {
+  const own = typeof catalog === "object" ? (catalog.links ?? []) : [];
+  const isSeveral = dashboards.length > 1;
+  return [
+    ...dashboards.map((key) => ({
+      name: isSeveral ? `Dashboard ${key.slice(key.indexOf("/") + 1)}` : "Dashboard",
+      type: "dashboard",
+      url: `${appUrl}/dashboard/\${dashboards:${key}|lists}`,
+    })),
+    {
+      name: "Monitors",
+      type: "other",
+      url: `${appUrl}/monitors/manage?q=${encodeURIComponent(`tag:"service:${service}"`)}`,
+    },
+    ...own,
+  ];
+}
+
+function ownRef(service: string): string {
+  return `service:default/${service}`;
+}
+
+/** A plain name is a service's; Datadog takes the short form for one of the default namespace. */
+function dependencyRef(name: string): string {
+  return name.includes(":") ? name : ownRef(name);
+}
+
+function withoutUndefined(fields: Readonly<Record<string, unknown>>): Json {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
