@@ -5,7 +5,7 @@ import { fieldChanges } from "../../engine/plan/plan.ts";
 import { hasRecordings, recordings } from "../../test/recordings.ts";
 import { singleChanges } from "../../test/single-changes.ts";
 import type { Json } from "../monitors/canonical.ts";
-import { canonicalDesired, canonicalObserved, entityRef, toWire, type EntityBody } from "./canonical.ts";
+import { canonicalDesired, canonicalObserved, toWire, type EntityBody } from "./canonical.ts";
 
 const texts = fc.array(fc.constantFrom("b:1", "a:2", "c:3", "a:2"));
 const wireArbitrary: fc.Arbitrary<Json> = fc.record(
@@ -107,12 +107,6 @@ test("a field that the wish doesn't have and a person adds is a difference", () 
   };
 
   expect(paths(wanted, canonicalObserved(edited))).toEqual(["integrations"]);
-});
-
-test("is named by kind, namespace and name", () => {
-  const body = canonicalDesired({ apiVersion: "v3", kind: "service", metadata: { name: "ray" } });
-
-  expect(entityRef(body)).toBe("service:default/ray");
 });
 
 const writes = hasRecordings

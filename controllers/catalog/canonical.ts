@@ -52,13 +52,8 @@ export function toWire(body: EntityBody): Json {
   return { ...body };
 }
 
-/** How the API, and other entities, name this one: `service:default/ray`. */
-export function entityRef({ kind, metadata }: EntityBody): string {
-  return `${kind}:${String(metadata["namespace"])}/${String(metadata["name"])}`;
-}
-
 /** The namespace of whatever names none. */
-export const DEFAULT_NAMESPACE = "default";
+const DEFAULT_NAMESPACE = "default";
 
 /** Lists of the spec whose order carries no meaning. */
 const SPEC_SETS: readonly string[] = ["componentOf", "components", "dependsOn", "languages"];

@@ -1,6 +1,7 @@
 import type { Problem } from "../../crds/problem.ts";
 import type { Compiled } from "../../engine/plan/compile.ts";
 import type { DesiredObject } from "../../engine/plan/plan.ts";
+import { reference } from "../../engine/plan/references.ts";
 import { markTags } from "../monitors/mark.ts";
 import type { Json } from "../monitors/canonical.ts";
 import { allTags } from "../scope.ts";
@@ -108,7 +109,7 @@ function linksOf({ service, catalog }: EntityWish, { appUrl, dashboards }: Entit
     ...dashboards.map((key) => ({
       name: isSeveral ? `Dashboard ${key.slice(key.indexOf("/") + 1)}` : "Dashboard",
       type: "dashboard",
-      url: `${appUrl}/dashboard/\${dashboards:${key}|lists}`,
+      url: `${appUrl}/dashboard/${reference("dashboards", key, "lists")}`,
     })),
     {
       name: "Monitors",

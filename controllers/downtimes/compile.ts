@@ -2,6 +2,7 @@ import type { Problem } from "../../crds/problem.ts";
 import { didYouMean } from "../../crds/suggest.ts";
 import type { Compiled } from "../../engine/plan/compile.ts";
 import { compareText, type Desired, type DesiredObject } from "../../engine/plan/plan.ts";
+import { reference } from "../../engine/plan/references.ts";
 import { withMark } from "../datadog/text-mark.ts";
 import { ownerTag } from "../monitors/mark.ts";
 import { canonicalDesired, isOver, type DowntimeBody } from "./canonical.ts";
@@ -68,7 +69,7 @@ export function downtimesOf(wish: DowntimesWish, clusterId: string): Compiled<Do
       const identifier =
         monitor === undefined
           ? { monitor_tags: [`service:${wish.service}`, ownerTag(clusterId)] }
-          : { monitor_id: `\${monitors:${monitor}}` };
+          : { monitor_id: reference("monitors", monitor) };
       const body = bodyOf(
         downtime,
         identifier,
@@ -94,7 +95,7 @@ export function downtimeOfNoService(wish: GlobalDowntimeWish, clusterId: string)
   const identifier =
     monitor === undefined
       ? { monitor_tags: [ownerTag(clusterId)] }
-      : { monitor_id: `\${monitors:${monitor}}` };
+      : { monitor_id: reference("monitors", monitor) };
   const body = bodyOf(downtime, identifier, withMark(textOf(downtime, footer), { clusterId, key, retain }));
   return { objects: [{ key, owner: key, body, drift, retain }] };
 }
