@@ -113,11 +113,3 @@ test("all that the wish says of the service is in its entity", () => {
   });
   expect(canonicalDesired({ ...body })).toEqual(body);
 });
-
-test.for(["ray", "service:default/ray"])("a service that depends on itself, as %s, is held", (name) => {
-  const { objects, held, problems } = compile({ dependencies: ["consul", name] });
-
-  expect(objects).toEqual([]);
-  expect(held?.has("ray/entity")).toBe(true);
-  expect(problems).toMatchObject([{ owner: "ray", reason: "InvalidDependency", path: "dependencies.1" }]);
-});

@@ -1,4 +1,3 @@
-import type { Problem } from "../../crds/problem.ts";
 import type { Compiled } from "../../engine/plan/compile.ts";
 import type { DesiredObject } from "../../engine/plan/plan.ts";
 import { reference } from "../../engine/plan/references.ts";
@@ -60,13 +59,6 @@ export function entityKey(service: string): string {
 export function entityOf(wish: EntityWish, context: EntityContext): Compiled<EntityBody> {
   if (wish.catalog === false) return { objects: [] };
   const key = entityKey(wish.service);
-  const itself = wish.dependencies.findIndex((name) => dependencyRef(name) === ownRef(wish.service));
-  if (itself !== -1) {
-    const path = `dependencies.${itself}`;
-    const message = `${path}: The service ${wish.service} can't depend on itself; leave it out`;
-    const problem: Problem = { owner: wish.service, reason: "InvalidDependency", path, message };
-    return { objects: [], held: new Map([[key, message]]), problems: [problem] };
-  }
   const retain = wish.deletion === "retain";
   const tags = [
     ...allTags(wish, context.clusterId),
@@ -120,13 +112,9 @@ function linksOf({ service, catalog }: EntityWish, { appUrl, dashboards }: Entit
   ];
 }
 
-function ownRef(service: string): string {
-  return `service:default/${service}`;
-}
-
-/** A plain name is a service's; Datadog takes the short form for one of the default namespace. */
+/** A plain name is a service's. */
 function dependencyRef(name: string): string {
-  return name.includes(":") ? name : ownRef(name);
+  return name.includes(":") ? name : `service:default/${name}`;
 }
 
 function withoutUndefined(fields: Readonly<Record<string, unknown>>): Json {

@@ -5,13 +5,11 @@ import { readTextMark } from "../datadog/text-mark.ts";
 import { canonicalDesired, type DowntimeBody } from "./canonical.ts";
 import { downtimeOfNoService, downtimesOf, withoutFinished, type DowntimeWish } from "./compile.ts";
 
-function compile(downtimes: Readonly<Record<string, DowntimeWish>>, monitors: Record<string, unknown> = {}) {
+function compile(downtimes: Readonly<Record<string, DowntimeWish>>) {
   const compiled = downtimesOf(
     {
       service: "ray",
       downtimes,
-      pack: { monitors: { "queue-too-long": {}, "out-of-memory": {} } },
-      monitors,
       drift: "correct",
       deletion: "delete",
     },
@@ -78,52 +76,10 @@ test("recurrences are in the wish's time zone, in which people are shown them to
   });
 });
 
-test.for<{ title: string; wish: DowntimeWish; path: string; says: string }>([
-  {
-    title: "that ends before it starts",
-    wish: { start: "2027-01-02T00:00:00Z", end: "2027-01-02T00:30:00+01:00" },
-    path: "end",
-    says: "ends at 2027-01-02T00:30:00+01:00, which is not after its start",
-  },
-  {
-    title: "that recurs and ends",
-    wish: { end: "2027-01-02T00:00:00Z", recurrences: [{ rrule: "FREQ=DAILY", duration: "1h" }] },
-    path: "end",
-    says: "either recurrences or start and end",
-  },
-  {
-    title: "of a monitor whose name has a slip",
-    wish: { monitors: ["queue-too-lnog"] },
-    path: "monitors",
-    says: 'no monitor named "queue-too-lnog"; did you mean queue-too-long?',
-  },
-  {
-    title: "of a monitor that is switched off",
-    wish: { monitors: ["out-of-memory"] },
-    path: "monitors",
-    says: "out-of-memory is switched off",
-  },
-])("a downtime $title is held, and the others are made", ({ wish, path, says }) => {
-  const { keys, held, problems } = compile({ wrong: wish, right: {} }, { "out-of-memory": false });
+test("a downtime's own rules of drift go before the service's", () => {
+  const { objects } = compile({ a: {}, b: { drift: "report" } });
 
-  expect(keys).toEqual(["ray/right"]);
-  expect([...(held?.keys() ?? [])]).toEqual(["ray/wrong"]);
-  expect(problems).toEqual([
-    {
-      owner: "ray",
-      reason: expect.any(String),
-      path: `downtimes.wrong.${path}`,
-      message: expect.stringContaining(says),
-    },
-  ]);
-});
-
-test("a slip in one of several monitors holds that downtime alone", () => {
-  const { keys, held, problems } = compile({ night: { monitors: ["queue-too-long", "out-of-memry"] } });
-
-  expect(keys).toEqual(["ray/night.queue-too-long"]);
-  expect([...(held?.keys() ?? [])]).toEqual(["ray/night.out-of-memry"]);
-  expect(problems).toHaveLength(1);
+  expect(objects.map(({ drift }) => drift)).toEqual(["correct", "report"]);
 });
 
 function ofNoService(downtime: DowntimeWish) {
@@ -148,7 +104,7 @@ test("a downtime of no service is of one monitor at most", () => {
   expect(one.objects[0]?.body.monitor_identifier).toEqual({ monitor_id: "${monitors:ray/a}" });
   expect(two.objects).toEqual([]);
   expect(two.held?.has("_downtimes/x")).toBe(true);
-  expect(two.problems).toMatchObject([{ owner: "_downtimes/x", reason: "TooManyMonitors" }]);
+  expect(two.problems).toMatchObject([{ owner: "_downtimes/x", reason: "NotAllowed" }]);
 });
 
 test("what is over is wanted no more", () => {

@@ -126,9 +126,7 @@ test.for<{ title: string; wishes: readonly MetricsWish[]; owner: string; path: s
 ])("$title gets a problem, and the first by name is heard", ({ wishes, owner, path, says }) => {
   const { first, problems } = join(...wishes);
 
-  expect(problems).toEqual([
-    { owner, reason: "ConflictingMetric", path, message: expect.stringContaining(says) },
-  ]);
+  expect(problems).toEqual([{ owner, reason: "Conflict", path, message: expect.stringContaining(says) }]);
   expect(first?.owner).toBe("a");
   expect(first?.body.include_percentiles).toBe(false);
 });

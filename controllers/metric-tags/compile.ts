@@ -147,7 +147,7 @@ function joinPercentiles(
     for (const { from, stated, isAskedByQuery } of parts) {
       if (!isAskedByQuery || stated?.percentiles === true) continue;
       const message = `A query asks for percentiles of ${metric}, and by the wishes this is a ${type}, which has none; ask for avg or max`;
-      problems.push({ owner: from.owner, reason: "ConflictingMetric", message });
+      problems.push({ owner: from.owner, reason: "Conflict", message });
     }
     return false;
   }
@@ -184,5 +184,5 @@ function joinTags(
 
 function problemOf(from: MetricsWish, metric: string, field: string, message: string): Problem {
   const path = `metrics.${metric}.${field}`;
-  return { owner: from.owner, reason: "ConflictingMetric", path, message: `${path}: ${message}` };
+  return { owner: from.owner, reason: "Conflict", path, message: `${path}: ${message}` };
 }

@@ -13,9 +13,9 @@ const section = (text: string, title: string): string => text.split(`\n## ${titl
 const reasonsTable = (): string =>
   section(page("architecture.md"), "Conditions and reasons").split("\n\n| reason")[1]!;
 
-/** Words of the same shape in these files that are no reasons of a condition: classes, conditions, events, states. */
+/** Words of the same shape in these files that are no reasons of a condition: classes, conditions, events, states, names of links. */
 const OTHERS = new Set(
-  "ApiError RefusedError UnsafeConfigError Error MonitorsSynced ConfigWritten AgentLoaded Ready Stalled Drift Created Updated Deleted DriftCorrected True False Unknown".split(
+  "ApiError RefusedError UnsafeConfigError Error MonitorsSynced ConfigWritten AgentLoaded Ready Stalled Drift Created Updated Deleted DriftCorrected True False Unknown Dashboard Monitors".split(
     " ",
   ),
 );
