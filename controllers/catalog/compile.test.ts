@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { readMark } from "../monitors/mark.ts";
+import { readMark } from "../datadog/mark.ts";
 import { canonicalDesired } from "./canonical.ts";
 import { entityOf, type EntityWish } from "./compile.ts";
 

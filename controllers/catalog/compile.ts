@@ -1,7 +1,7 @@
 import type { Compiled } from "../../engine/plan/compile.ts";
 import type { DesiredObject } from "../../engine/plan/plan.ts";
 import { reference } from "../../engine/plan/references.ts";
-import { markTags } from "../monitors/mark.ts";
+import { markTags } from "../datadog/mark.ts";
 import type { Json } from "../monitors/canonical.ts";
 import { allTags } from "../scope.ts";
 import { canonicalDesired, type EntityBody } from "./canonical.ts";

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 
-import type { Desired } from "../../engine/plan/plan.ts";
 import { readTextMark } from "../datadog/text-mark.ts";
-import { canonicalDesired, type DowntimeBody } from "./canonical.ts";
-import { downtimeOfNoService, downtimesOf, withoutFinished, type DowntimeWish } from "./compile.ts";
+import { canonicalDesired } from "./canonical.ts";
+import { downtimeOfNoService, downtimesOf, type DowntimeWish } from "./compile.ts";
 
 function compile(downtimes: Readonly<Record<string, DowntimeWish>>) {
   const compiled = downtimesOf(
@@ -76,6 +75,17 @@ test("recurrences are in the wish's time zone, in which people are shown them to
   });
 });
 
+test("two downtimes whose keys are the same are told, and the first is made", () => {
+  const { objects, keys, problems } = compile({
+    night: { monitors: ["a", "b"], scope: "env:first" },
+    "night.a": { scope: "env:second" },
+  });
+
+  expect(keys).toEqual(["ray/night.a", "ray/night.b"]);
+  expect(objects[0]?.body.scope).toBe("env:first");
+  expect(problems).toMatchObject([{ owner: "ray", reason: "Conflict", path: "downtimes.night.a" }]);
+});
+
 test("a downtime's own rules of drift go before the service's", () => {
   const { objects } = compile({ a: {}, b: { drift: "report" } });
 
@@ -105,25 +115,6 @@ test("a downtime of no service is of one monitor at most", () => {
   expect(two.objects).toEqual([]);
   expect(two.held?.has("_downtimes/x")).toBe(true);
   expect(two.problems).toMatchObject([{ owner: "_downtimes/x", reason: "NotAllowed" }]);
-});
-
-test("what is over is wanted no more", () => {
-  const { objects } = compile({
-    past: { end: "2026-01-01T00:00:00Z" },
-    open: {},
-    later: { end: "2028-01-01T00:00:00Z" },
-  });
-  const desired: Desired<DowntimeBody> = {
-    objects: new Map(objects.map((object) => [object.key, object])),
-    held: new Map(),
-    paused: new Set(),
-    problems: [],
-  };
-
-  const now = withoutFinished(desired, Date.parse("2027-01-01T00:00:00Z"));
-
-  expect([...now.objects.keys()]).toEqual(["ray/open", "ray/later"]);
-  expect(withoutFinished(now, Date.parse("2027-01-01T00:00:00Z"))).toBe(now);
 });
 
 test("what is compiled is canonical already", () => {

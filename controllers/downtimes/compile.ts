@@ -1,10 +1,10 @@
 import type { Problem } from "../../crds/problem.ts";
 import type { Compiled } from "../../engine/plan/compile.ts";
-import { compareText, type Desired, type DesiredObject } from "../../engine/plan/plan.ts";
+import { compareText, type DesiredObject } from "../../engine/plan/plan.ts";
 import { reference } from "../../engine/plan/references.ts";
+import { ownerTag } from "../datadog/mark.ts";
 import { withMark } from "../datadog/text-mark.ts";
-import { ownerTag } from "../monitors/mark.ts";
-import { canonicalDesired, isOver, type DowntimeBody } from "./canonical.ts";
+import { canonicalDesired, type DowntimeBody } from "./canonical.ts";
 
 type DriftOf = DesiredObject<DowntimeBody>["drift"];
 
@@ -53,20 +53,31 @@ export function downtimesOf(wish: DowntimesWish, clusterId: string): Compiled<Do
   const { service } = wish;
   const footer = `Kept by dd-observe for service ${service}. Edits here are undone; change the wish instead.`;
   const retain = wish.deletion === "retain";
-  const objects = Object.entries(wish.downtimes).flatMap(([name, downtime]) =>
-    keysOf(service, name, downtime).map(({ key, monitor }) => ({
-      key,
-      owner: service,
-      body: bodyOf(downtime, {
+  const objects = new Map<string, DesiredObject<DowntimeBody>>();
+  const problems: Problem[] = [];
+  for (const [name, downtime] of Object.entries(wish.downtimes)) {
+    for (const { key, monitor } of keysOf(service, name, downtime)) {
+      if (objects.has(key)) {
+        problems.push(sameKey(service, name, key));
+        continue;
+      }
+      const message = withMark(textOf(downtime, footer), { clusterId, key, retain });
+      const body = bodyOf(downtime, {
         monitor,
         tags: [`service:${service}`, ownerTag(clusterId)],
-        message: withMark(textOf(downtime, footer), { clusterId, key, retain }),
-      }),
-      drift: downtime.drift ?? wish.drift,
-      retain,
-    })),
-  );
-  return { objects };
+        message,
+      });
+      objects.set(key, { key, owner: service, body, drift: downtime.drift ?? wish.drift, retain });
+    }
+  }
+  return { objects: [...objects.values()], problems };
+}
+
+/** A name may hold dots, so that `night` of monitor `a` is kept under the same key as a downtime `night.a`. */
+function sameKey(service: string, name: string, key: string): Problem {
+  const path = `downtimes.${name}`;
+  const message = `${path}: another downtime of service ${service} is kept under the key ${key} already; rename one of them`;
+  return { owner: service, reason: "Conflict", path, message };
 }
 
 /** Works out the downtime of a document of no service: of one monitor, or of all that this cluster's dd-observe keeps. */
@@ -87,15 +98,6 @@ export function downtimeOfNoService(wish: GlobalDowntimeWish, clusterId: string)
     message: withMark(textOf(downtime, footer), { clusterId, key, retain }),
   });
   return { objects: [{ key, owner: key, body, drift, retain }] };
-}
-
-/**
- * What is wanted at a point in time: without the downtimes that are over. Datadog shows those as
- * ended, which is not there, and would refuse to make them again.
- */
-export function withoutFinished(desired: Desired<DowntimeBody>, nowMs: number): Desired<DowntimeBody> {
-  const open = [...desired.objects].filter(([, { body }]) => !isOver(body, nowMs));
-  return open.length === desired.objects.size ? desired : { ...desired, objects: new Map(open) };
 }
 
 /** Keys of monitors, sorted and unique. */
