@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { joinMetricTags, metricKey, type MetricsWish, type MetricWish } from "./compile.ts";
+import { joinMetricTags, lastKnownWishes, metricKey, type MetricsWish, type MetricWish } from "./compile.ts";
 import { percentileMetrics } from "./percentiles.ts";
 
 function wish(owner: string, metrics: MetricsWish["metrics"], queries: readonly string[] = []): MetricsWish {
@@ -139,6 +139,39 @@ test("a query for percentiles of what is no distribution is its owner's problem"
 
   expect(first?.body.include_percentiles).toBe(false);
   expect(problems).toMatchObject([{ owner: "ray", message: expect.stringContaining("percentiles of m") }]);
+});
+
+test("while a service's wish is not known, nothing is taken away that it may keep", () => {
+  const wishes = [
+    wish("ray", { "m.kept": { tags: ["env"] }, "m.plain": { tags: [], excludeTags: true } }, [
+      "p95:m.lat{*}",
+    ]),
+  ];
+
+  const { objects, held } = joinMetricTags(wishes, ["consul"]);
+
+  expect(objects.map(({ key }) => key)).toEqual(["_metrics/m.lat"]);
+  expect([...held]).toEqual([
+    ["_metrics/m.kept", expect.stringContaining("what consul wants of metrics is not known")],
+    ["_metrics/m.plain", expect.stringContaining("consul")],
+  ]);
+});
+
+test("what a service wished last stands in while its wish can't be read", () => {
+  const recall = lastKnownWishes();
+  const ray = wish("ray", { m: { tags: ["env"] } });
+  const consul = wish("consul", { m: { tags: ["host"] } });
+  recall([ray, consul], []);
+
+  const first = recall([ray], ["consul", "other"]);
+  const second = recall([ray], ["consul"]);
+  const gone = recall([ray], []);
+  const back = recall([ray], ["consul"]);
+
+  expect(first).toEqual({ wishes: [ray, consul], unknown: ["other"] });
+  expect(second).toEqual({ wishes: [ray, consul], unknown: [] });
+  expect(gone).toEqual({ wishes: [ray], unknown: [] });
+  expect(back).toEqual({ wishes: [ray], unknown: ["consul"] });
 });
 
 const metricWish: fc.Arbitrary<MetricWish> = fc.record(

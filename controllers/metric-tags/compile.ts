@@ -34,6 +34,8 @@ export interface MetricTagsObject extends DesiredObject<MetricTagsBody> {
 
 export interface CompiledMetricTags {
   readonly objects: readonly MetricTagsObject[];
+  /** Keys of metrics that stay as they are, since somebody with a part in them may want more than is known. */
+  readonly held: ReadonlyMap<string, string>;
   readonly problems: readonly Problem[];
 }
 
@@ -49,8 +51,14 @@ const METRIC_KEYS = "_metrics/";
  *
  * Tags that anybody keeps are kept, and percentiles that anybody wants are there. Whoever comes
  * first by name decides what can't be joined; the others get a problem.
+ *
+ * @param unknown Owners whose wish can't be read at the moment. They may keep any tag of any metric, so
+ *   that only what takes nothing away is made until they are known.
  */
-export function joinMetricTags(wishes: Iterable<MetricsWish>): CompiledMetricTags {
+export function joinMetricTags(
+  wishes: Iterable<MetricsWish>,
+  unknown: readonly string[] = [],
+): CompiledMetricTags {
   const problems: Problem[] = [];
   const partsByMetric = new Map<string, Part[]>();
   for (const wish of [...wishes].sort((a, b) => compareText(a.owner, b.owner))) {
@@ -59,11 +67,39 @@ export function joinMetricTags(wishes: Iterable<MetricsWish>): CompiledMetricTag
       partsByMetric.set(metric, [...parts, part]);
     }
   }
-  const objects = [...partsByMetric]
+  const joined = [...partsByMetric]
     .sort(([a], [b]) => compareText(a, b))
     .map(([metric, parts]) => joinParts(metric, parts, problems))
     .filter((object) => object !== undefined);
-  return { objects, problems };
+  if (unknown.length === 0) return { objects: joined, held: new Map(), problems };
+
+  const why = `what ${unknown.join(", ")} wants of metrics is not known, and may be more than the others want`;
+  const objects = joined.filter(({ body }) => takesNothing(body));
+  const held = new Map(joined.filter(({ body }) => !takesNothing(body)).map(({ key }) => [key, why]));
+  return { objects, held, problems };
+}
+
+/**
+ * Stands in for owners whose wish can't be read: what they wished last, as long as the process knows.
+ *
+ * @returns A function of what is known and who isn't, that gives the wishes to join and who is still unknown.
+ */
+export function lastKnownWishes(): (
+  known: readonly MetricsWish[],
+  unknown: readonly string[],
+) => { readonly wishes: readonly MetricsWish[]; readonly unknown: readonly string[] } {
+  let last: ReadonlyMap<string, MetricsWish> = new Map();
+  return (known, unknown) => {
+    const standIns = unknown.map((owner) => last.get(owner)).filter((wish) => wish !== undefined);
+    const wishes = [...known, ...standIns];
+    last = new Map(wishes.map((wish) => [wish.owner, wish]));
+    return { wishes, unknown: unknown.filter((owner) => !last.has(owner)) };
+  };
+}
+
+/** True if nobody could want more: all tags, and percentiles. */
+function takesNothing({ tags, exclude_tags_mode: excludes, include_percentiles }: MetricTagsBody): boolean {
+  return excludes && tags.length === 0 && include_percentiles;
 }
 
 /** What one owner has to do with one metric. */
