@@ -1,4 +1,4 @@
-import type { CallOptions } from "./datadog.ts";
+import type { CallOptions } from "./datadog-objects.ts";
 import { DatadogTransport, type Call, type DatadogSettings } from "./datadog-transport.ts";
 import { ApiError } from "./errors.ts";
 
@@ -29,8 +29,11 @@ export interface Span {
   readonly toSeconds: number;
 }
 
-export function datadogMetrics(settings: DatadogSettings): DatadogMetrics {
-  const transport = new DatadogTransport({ ...settings, readOnly: true });
+export function datadogMetrics(connection: DatadogSettings | DatadogTransport): DatadogMetrics {
+  const transport =
+    connection instanceof DatadogTransport
+      ? connection
+      : new DatadogTransport({ ...connection, readOnly: true });
   return {
     async activeMetrics(fromSeconds, { tag, ...options }) {
       const call = callOf("list the metrics that arrive", "listActiveMetrics", "metrics_read", options);
@@ -77,7 +80,7 @@ function newest(series: readonly Series[]): number | undefined {
 
 function callOf(tried: string, operation: string, scope: string, options: CallOptions): Call {
   const { signal, priority = "status" } = options;
-  return { tried, operation, scope, priority, signal, isWrite: false };
+  return { kind: "metrics", tried, operation, scope, priority, signal, isWrite: false };
 }
 
 async function metricRequests(configuration: Parameters<Parameters<DatadogTransport["send"]>[1]>[0]) {

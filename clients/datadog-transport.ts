@@ -8,6 +8,7 @@ import type {
 } from "@datadog/datadog-api-client/dist/packages/datadog-api-client-common/http/http.js";
 import type { RequestInit } from "node-fetch";
 
+import { buildRequest, type Operation } from "./datadog-request.ts";
 import { ApiError, toError } from "./errors.ts";
 import { openGate, retryAfterMs, type AnswerHeaders, type Gate, type Priority } from "./gate.ts";
 
@@ -25,12 +26,25 @@ export interface DatadogSettings {
   readonly readOnly?: boolean | undefined;
 }
 
+/** What a call is about. The names are those of the controllers. */
+export type DatadogKind =
+  | "monitors"
+  | "dashboards"
+  | "slos"
+  | "metric-tags"
+  | "downtimes"
+  | "catalog"
+  | "events"
+  | "metrics";
+
 /** One call, for the budget and for the error's message. */
 export interface Call {
   /** What is tried and on what: `create monitor "x"`. */
   readonly tried: string;
   /** The API's own name of the operation. */
   readonly operation: string;
+  /** The kind of object that the call is about, by its controller's name: `monitors`. Shares the budget fairly. */
+  readonly kind: DatadogKind;
   /** The permission that the application key needs. */
   readonly scope: string;
   readonly priority: Priority;
@@ -39,6 +53,8 @@ export interface Call {
   readonly isWrite: boolean;
   /** A status beyond 2xx that is an answer and no error. */
   readonly accepts?: number;
+  /** True if a success may come without a body, as that of a delete. A 204 never has one. */
+  readonly mayBeEmpty?: boolean;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -78,14 +94,14 @@ export class DatadogTransport {
    * Makes one call. Never twice.
    *
    * @param build Makes the request with one of the client's request factories.
-   * @returns The answer's JSON.
+   * @returns The answer's JSON, or undefined for an answer without a body where the call allows it.
    * @throws {ApiError} `ambiguous` if a write's outcome is not known.
    */
   async send(call: Call, build: (configuration: Configuration) => Promise<RequestContext>): Promise<unknown> {
     const configuration = await this.#configure();
     const request = await build(configuration);
     const { gate = openGate, timeoutMs = TIMEOUT_MS } = this.#settings;
-    const permit = await gate.acquire(call.operation, call.priority, call.signal);
+    const permit = await gate.acquire(call.operation, call.priority, call.signal, call.kind);
     request.setHttpConfig({ signal: AbortSignal.any([call.signal, AbortSignal.timeout(timeoutMs)]) });
 
     let response: ResponseContext;
@@ -105,13 +121,32 @@ export class DatadogTransport {
     return parse(call, status, text);
   }
 
+  /**
+   * Makes one call that the client has no v1 factory for. The v2 factories would load every v2
+   * model with them: 115 MB.
+   */
+  async request(call: Call, operation: Operation): Promise<unknown> {
+    return this.send(call, (configuration) => buildRequest(configuration, operation));
+  }
+
+  /** The base URL of the API, without a slash at its end. */
+  get url(): string {
+    const { url, site = "datadoghq.com" } = this.#settings;
+    return (url ?? `https://api.${site}`).replace(/\/+$/, "");
+  }
+
+  /** False if only the API key is known: enough to post events, for nothing else. */
+  get hasAppKey(): boolean {
+    return this.#settings.appKey !== "";
+  }
+
   async #configure(): Promise<Configuration> {
     this.#configuration ??= this.#load();
     return this.#configuration;
   }
 
   async #load(): Promise<Configuration> {
-    const { apiKey, appKey, url, site = "datadoghq.com" } = this.#settings;
+    const { apiKey, appKey } = this.#settings;
     const [{ createConfiguration }, { BaseServerConfiguration }, { logger }, { default: nodeFetch }] =
       await Promise.all([
         import("@datadog/datadog-api-client/dist/packages/datadog-api-client-common/configuration.js"),
@@ -124,7 +159,7 @@ export class DatadogTransport {
     const options = { keepAlive: true, scheduling: "lifo" } as const;
     const agents = { "http:": new HttpAgent(options), "https:": new HttpsAgent(options) };
     return createConfiguration({
-      baseServer: new BaseServerConfiguration((url ?? `https://api.${site}`).replace(/\/+$/, ""), {}),
+      baseServer: new BaseServerConfiguration(this.url, {}),
       authMethods: { apiKeyAuth: apiKey, appKeyAuth: appKey },
       isIaC: true,
       fetch: (target: string, init: RequestInit) => {
@@ -175,6 +210,7 @@ function lowerCase(headers: Readonly<Record<string, string>>): AnswerHeaders {
 }
 
 function parse(call: Call, status: number, text: string): unknown {
+  if (text === "" && (status === 204 || call.mayBeEmpty === true)) return undefined;
   try {
     return JSON.parse(text);
   } catch {
@@ -218,13 +254,24 @@ function statusError(call: Call, status: number, headers: AnswerHeaders, text: s
 function errorText(text: string): string {
   if (looksLikeHtml(text)) return "(a page instead of JSON)";
   try {
-    const body = JSON.parse(text) as { errors?: unknown };
-    const errors = Array.isArray(body.errors) ? body.errors : [body.errors];
-    const lines = errors.map((error) => (typeof error === "string" ? error : JSON.stringify(error)));
-    return lines.join("; ").slice(0, MAX_ERROR_LENGTH);
+    const { errors, error } = JSON.parse(text) as { errors?: unknown; error?: unknown };
+    return errorLines(errors ?? error)
+      .join("; ")
+      .slice(0, MAX_ERROR_LENGTH);
   } catch {
     return text === "" ? "(no body)" : "(a body that is no JSON)";
   }
+}
+
+/** Errors are texts, objects with a `detail` (JSON:API), or texts by the id of what they are about. */
+function errorLines(errors: unknown): readonly string[] {
+  if (typeof errors === "string") return [errors];
+  if (Array.isArray(errors)) return errors.flatMap(errorLines);
+  if (typeof errors !== "object" || errors === null) return [];
+  const { detail, title } = errors as { detail?: unknown; title?: unknown };
+  if (typeof detail === "string") return [detail];
+  if (typeof title === "string") return [title];
+  return Object.values(errors).flatMap(errorLines);
 }
 
 function looksLikeHtml(text: string): boolean {

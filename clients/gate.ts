@@ -22,9 +22,10 @@ export interface Gate {
    * Waits until the call may be made.
    *
    * @param operation The API's own name: `createMonitor`.
+   * @param kind The kind of object that the call is about: `monitors`.
    * @throws the signal's reason if it is aborted while waiting.
    */
-  acquire(operation: string, priority: Priority, signal: AbortSignal): Promise<Permit>;
+  acquire(operation: string, priority: Priority, signal: AbortSignal, kind?: string): Promise<Permit>;
 }
 
 /** Lets everything pass at once: for one-shot commands and tests. */
