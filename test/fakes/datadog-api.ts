@@ -1,3 +1,5 @@
+import type { LaggingMap } from "./lagging-map.ts";
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** What a person decides about a monitor, as it is stored. */
@@ -47,6 +49,8 @@ export interface Route {
   readonly path: RegExp;
   /** The permission that the application key needs; none if only the API key counts. */
   readonly permission?: string;
+  /** True if any application key will do. */
+  readonly needsAppKey?: boolean;
   /** As recorded from the real API. */
   readonly limit?: RateLimit;
   run(request: FakeRequest): FakeAnswer;
@@ -58,19 +62,79 @@ export interface RateLimit {
   readonly name?: string;
 }
 
+/** An object of any kind but monitors, as the API returns it. */
+export type StoredObject = Fields & { readonly id: string };
+
+/** An entity of the Software Catalog. */
+export interface StoredEntity {
+  readonly id: string;
+  /** `service:default/ray` */
+  readonly ref: string;
+  /** Its definition of version 3. */
+  readonly schema: Fields;
+}
+
 /** What the fake holds. Tests look at it, and change it as a person in the web interface would. */
 export interface FakeWorld {
   orgId: number;
-  readonly monitors: Map<number, StoredMonitor>;
-  /** Who uses a monitor: an SLO or a composite, so that it can't be deleted. */
+  readonly monitors: LaggingMap<number, StoredMonitor>;
+  readonly dashboards: LaggingMap<string, StoredObject>;
+  readonly slos: LaggingMap<string, StoredObject>;
+  /** By metric. */
+  readonly tagConfigs: Map<string, StoredObject>;
+  readonly downtimes: Map<string, StoredObject>;
+  /** By ref. */
+  readonly entities: Map<string, StoredEntity>;
+  /** Posted events of both versions, as they were sent. */
+  readonly events: Fields[];
+  /** Who uses a monitor besides the SLOs and composites that stand here, so that it can't be deleted. */
   readonly references: Map<number, string>;
   /** Points by metric. */
   readonly metrics: Map<string, Point[]>;
+  /** Metrics of Datadog's own integrations: their tags can't be configured. */
+  readonly integrationMetrics: Set<string>;
+  /** Tag configurations that were deleted lately: for a while they can be read, and stand in the way of new ones. */
+  readonly deletedTagConfigs: Map<string, { readonly at: number; readonly object: StoredObject }>;
+  tagDeleteLagMs: number;
   nextId: number;
-  /** The monitors as reads see them, if reads lag behind writes. */
-  readable(): ReadonlyMap<number, StoredMonitor>;
+  /** A new id of hexadecimal digits, as SLOs have it; the same in every run. */
+  newHex(digits: number): string;
 }
 
-export function errors(status: number, ...messages: readonly string[]): FakeAnswer {
+/** Messages are texts, or objects where Datadog says more. */
+export function errors(status: number, ...messages: readonly (string | Fields)[]): FakeAnswer {
   return { status, body: { errors: messages } };
+}
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
+export function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+}
+
+/** As Datadog writes most of its times: microseconds and the zone. */
+export function timestamp(ms: number = Date.now()): string {
+  return new Date(ms).toISOString().replace("Z", "000+00:00");
+}
+
+/** A set comes back in another order than it was sent. */
+export function reordered(values: readonly string[]): readonly string[] {
+  return [...new Set(values)].toReversed();
+}
+
+/** Changes an object as RFC 7396 says: objects are merged, null takes a field away. */
+export function merged(target: unknown, patch: unknown): unknown {
+  if (!isFields(patch)) return patch;
+  const result: Record<string, unknown> = { ...fieldsOf(target) };
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = merged(result[name], value);
+  }
+  return result;
 }

@@ -6,27 +6,23 @@ import {
   type FakeAnswer,
   type FakeRequest,
   type FakeWorld,
+  type Fields,
   type RateLimit,
   type Route,
-  type StoredMonitor,
 } from "./datadog-api.ts";
+import { catalogRoutes } from "./datadog-catalog.ts";
+import { dashboardRoutes } from "./datadog-dashboards.ts";
+import { downtimeRoutes } from "./datadog-downtimes.ts";
+import { eventRoutes } from "./datadog-events.ts";
+import { isOverLimit, send, strike, takeFault, type Fault } from "./datadog-faults.ts";
+import { metricTagsRoutes } from "./datadog-metric-tags.ts";
 import { metricRoutes } from "./datadog-metrics.ts";
 import { monitorRoutes } from "./datadog-monitors.ts";
+import { sloRoutes } from "./datadog-slos.ts";
+import { addMonitor, KINDS, makeWorld, type FakeKind } from "./datadog-world.ts";
 
-export interface Fault {
-  readonly method?: string;
-  readonly path?: RegExp;
-  readonly kind: "status" | "html" | "badJson" | "truncate" | "reset" | "hang";
-  /** 500 if absent. For `status` and `html`. */
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** For `status`; an error if absent. */
-  readonly body?: unknown;
-  /** True if the request takes effect before the fault strikes. */
-  readonly after?: boolean;
-  /** 1 if absent; Infinity for always. */
-  readonly times?: number;
-}
+export type { Fault } from "./datadog-faults.ts";
+export type { FakeKind } from "./datadog-world.ts";
 
 export interface LoggedRequest {
   readonly method: string;
@@ -56,35 +52,45 @@ export interface FakeDatadog extends FakeWorld {
   readonly apiKey: string;
   readonly appKey: string;
   readonly log: LoggedRequest[];
-  /** POST, PUT and DELETE that reached the API, validations not counted. */
+  /** POST, PUT, PATCH and DELETE that reached the API. Validations and posted events are not counted. */
   readonly writes: number;
   fault(fault: Fault): void;
+  /** Every object of a kind, as the API returns it; canceled downtimes too. */
+  objects(kind: FakeKind): readonly Fields[];
   /** A person edits a monitor: fields replace, options are merged. */
-  edit(id: number, patch: Readonly<Record<string, unknown>>): void;
-  /** A person deletes a monitor. */
+  edit(id: number, patch: Fields): void;
+  /** A person edits any object: objects in it are merged, null takes a field away. */
+  edit(kind: FakeKind, id: string | number, patch: Fields): void;
+  /** A person deletes a monitor, or any object. */
   remove(id: number): void;
-  /** Puts a monitor there as if a person had made it; the id is returned. */
-  add(monitor: Readonly<Record<string, unknown>>): number;
+  remove(kind: FakeKind, id: string | number): void;
+  /** Puts a monitor, or any object, there as if a person had made it; the id is returned. */
+  add(monitor: Fields): number;
+  add(kind: FakeKind, body: Fields): string;
   setReadLag(ms: number): void;
   stop(): Promise<void>;
 }
 
+const ROUTES = [
+  ...monitorRoutes,
+  ...dashboardRoutes,
+  ...sloRoutes,
+  ...metricTagsRoutes,
+  ...downtimeRoutes,
+  ...catalogRoutes,
+  ...eventRoutes,
+  ...metricRoutes,
+];
+
 /** Starts a small stateful Datadog on 127.0.0.1. It stores, normalises and refuses as the real one was recorded to do. */
 export async function startFakeDatadog(options: FakeDatadogOptions = {}): Promise<FakeDatadog> {
   const { apiKey = "fake-api-key", appKey = "fake-app-key" } = options;
-  const routes = [...monitorRoutes, ...metricRoutes, ...(options.routes ?? [])];
+  const routes = [...ROUTES, ...(options.routes ?? [])];
   const log: LoggedRequest[] = [];
   const faults: { fault: Fault; left: number }[] = [];
   const used = new Map<Route, { window: number; calls: number }>();
-  const lag = new ReadLag(options.readLagMs ?? 0);
-  const world: FakeWorld = {
-    orgId: options.orgId ?? 321_813,
-    monitors: lag.monitors,
-    references: new Map(),
-    metrics: new Map(),
-    nextId: 100_001,
-    readable: () => lag.readable(),
-  };
+  const lag = { ms: options.readLagMs ?? 0 };
+  const world = makeWorld({ orgId: options.orgId ?? 321_813, lag });
 
   const server = createServer((request, response) => {
     void handle(request, response);
@@ -121,9 +127,16 @@ export async function startFakeDatadog(options: FakeDatadogOptions = {}): Promis
       return errors(403, route.permission === undefined ? "API key required" : "Forbidden");
     }
     if (request.headers["dd-api-key"] !== apiKey) return errors(403, "Forbidden");
-    if (route.permission !== undefined) {
-      if (request.headers["dd-application-key"] !== appKey) return errors(403, "Forbidden");
-      if (options.permissions?.includes(route.permission) === false) return errors(403, "Forbidden");
+    if (route.permission !== undefined || route.needsAppKey === true) {
+      const appKeySent = request.headers["dd-application-key"];
+      // Recorded of metrics alone.
+      if (appKeySent === undefined && url.pathname.startsWith("/api/v2/metrics")) {
+        return errors(401, "Unauthorized");
+      }
+      if (appKeySent !== appKey) return errors(403, "Forbidden");
+    }
+    if (route.permission !== undefined && options.permissions?.includes(route.permission) === false) {
+      return errors(403, "Forbidden");
     }
     const limit = options.limit ?? route.limit;
     if (limit !== undefined && isOverLimit(used, route, limit, headers)) {
@@ -147,9 +160,17 @@ export async function startFakeDatadog(options: FakeDatadogOptions = {}): Promis
       appKey,
       log,
       fault: (fault: Fault) => faults.push({ fault, left: fault.times ?? 1 }),
-      edit: (id: number, patch: Readonly<Record<string, unknown>>) => editMonitor(world, id, patch),
-      remove: (id: number) => world.monitors.delete(id),
-      add: (monitor: Readonly<Record<string, unknown>>) => addMonitor(world, monitor),
+      objects: (kind: FakeKind) => KINDS[kind].list(world),
+      edit: (...args: [number, Fields] | [FakeKind, string | number, Fields]) => {
+        const [kind, id, patch] = args.length === 2 ? (["monitors", ...args] as const) : args;
+        KINDS[kind].edit(world, String(id), patch);
+      },
+      remove: (...args: [number] | [FakeKind, string | number]) => {
+        const [kind, id] = args.length === 1 ? (["monitors", ...args] as const) : args;
+        KINDS[kind].remove(world, String(id));
+      },
+      add: (...args: [Fields] | [FakeKind, Fields]) =>
+        args.length === 1 ? addMonitor(world, ...args) : KINDS[args[0]].add(world, args[1]),
       setReadLag: (ms: number) => {
         lag.ms = ms;
       },
@@ -170,88 +191,15 @@ function valuesOf(fields: Readonly<Record<string, unknown>>): PropertyDescriptor
 }
 
 function isWrite({ method, path }: LoggedRequest): boolean {
-  return method !== "GET" && !path.endsWith("/validate");
+  return method !== "GET" && !path.endsWith("/validate") && !path.endsWith("/events");
 }
 
 function match(routes: readonly Route[], method: string, path: string) {
   for (const route of routes) {
     const found = route.method === method ? route.path.exec(path) : null;
-    if (found !== null) return { route, params: found.slice(1) };
+    if (found !== null) return { route, params: found.slice(1).map(decodeURIComponent) };
   }
   return undefined;
-}
-
-/** Counts a call; windows are aligned to the clock, as Datadog's are. */
-function isOverLimit(
-  used: Map<Route, { window: number; calls: number }>,
-  route: Route,
-  { limit, periodSeconds, name }: RateLimit,
-  headers: Record<string, string>,
-): boolean {
-  const now = Date.now() / 1_000;
-  const window = Math.floor(now / periodSeconds);
-  const before = used.get(route);
-  const calls = (before?.window === window ? before.calls : 0) + 1;
-  used.set(route, { window, calls });
-  headers["x-ratelimit-limit"] = String(limit);
-  headers["x-ratelimit-period"] = String(periodSeconds);
-  headers["x-ratelimit-remaining"] = String(Math.max(0, limit - calls));
-  headers["x-ratelimit-reset"] = String(Math.max(1, Math.ceil((window + 1) * periodSeconds - now)));
-  if (name !== undefined) headers["x-ratelimit-name"] = name;
-  return calls > limit;
-}
-
-function takeFault(
-  faults: { fault: Fault; left: number }[],
-  method: string,
-  path: string,
-): Fault | undefined {
-  const found = faults.find(
-    ({ fault, left }) =>
-      left > 0 && (fault.method ?? method) === method && (fault.path === undefined || fault.path.test(path)),
-  );
-  if (found === undefined) return undefined;
-  found.left -= 1;
-  return found.fault;
-}
-
-const PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
-
-function strike(
-  fault: Fault,
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: FakeAnswer | undefined,
-): void {
-  const status = fault.status ?? 500;
-  const headers = { "content-type": "application/json", ...fault.headers };
-  switch (fault.kind) {
-    case "status":
-      send(response, { status, body: fault.body ?? errors(status, "Error").body }, { ...fault.headers });
-      return;
-    case "html":
-      response.writeHead(fault.status ?? 502, { "content-type": "text/html" }).end(PAGE);
-      return;
-    case "badJson":
-      response.writeHead(200, headers).end('{"id": 1, "name": "cut');
-      return;
-    case "truncate": {
-      const text = JSON.stringify(answer?.body ?? { errors: ["x".repeat(200)] });
-      response.writeHead(200, { ...headers, "content-length": Buffer.byteLength(text) });
-      response.write(text.slice(0, text.length / 2), () => request.socket.destroy());
-      return;
-    }
-    case "reset":
-      request.socket.resetAndDestroy();
-      return;
-    case "hang":
-      return; // Never answered: the caller gives up, or `stop` ends the connection.
-  }
-}
-
-function send(response: ServerResponse, answer: FakeAnswer, headers: Readonly<Record<string, string>>): void {
-  const text = answer.body === undefined ? "" : JSON.stringify(answer.body);
-  response.writeHead(answer.status, { "content-type": "application/json", ...headers }).end(text);
 }
 
 async function readBody(request: IncomingMessage) {
@@ -262,70 +210,5 @@ async function readBody(request: IncomingMessage) {
     return { body: (text === "" ? {} : JSON.parse(text)) as FakeRequest["body"], isJson: true };
   } catch {
     return { body: {}, isJson: false };
-  }
-}
-
-function editMonitor(world: FakeWorld, id: number, patch: Readonly<Record<string, unknown>>): void {
-  const monitor = world.monitors.get(id);
-  if (monitor === undefined) throw new Error(`there is no monitor ${id} to edit`);
-  const options = { ...monitor.options, ...(patch["options"] as object | undefined) };
-  world.monitors.set(id, { ...monitor, ...patch, options });
-}
-
-function addMonitor(world: FakeWorld, monitor: Readonly<Record<string, unknown>>): number {
-  const id = world.nextId++;
-  const defaults = {
-    type: "query alert",
-    name: "",
-    query: "",
-    message: "",
-    tags: [],
-    priority: null,
-    multi: false,
-    org_id: world.orgId,
-  };
-  const options = { silenced: {}, ...(monitor["options"] as object | undefined) };
-  world.monitors.set(id, {
-    ...defaults,
-    ...monitor,
-    id,
-    options,
-  });
-  return id;
-}
-
-/** Monitors that remember for a while how they were, so that reads can lag behind writes. */
-class ReadLag {
-  ms: number;
-  readonly monitors: Map<number, StoredMonitor>;
-  readonly #before = new Map<number, { at: number; monitor: StoredMonitor | undefined }>();
-
-  constructor(ms: number) {
-    this.ms = ms;
-    const remember = (id: number) => this.#remember(id);
-    this.monitors = new (class extends Map<number, StoredMonitor> {
-      override set(id: number, monitor: StoredMonitor): this {
-        remember(id);
-        return super.set(id, monitor);
-      }
-      override delete(id: number): boolean {
-        remember(id);
-        return super.delete(id);
-      }
-    })();
-  }
-
-  #remember(id: number): void {
-    if (!this.#before.has(id)) this.#before.set(id, { at: Date.now(), monitor: this.monitors.get(id) });
-  }
-
-  readable(): ReadonlyMap<number, StoredMonitor> {
-    const view = new Map(this.monitors);
-    for (const [id, { at, monitor }] of this.#before) {
-      if (Date.now() - at >= this.ms) this.#before.delete(id);
-      else if (monitor === undefined) view.delete(id);
-      else view.set(id, monitor);
-    }
-    return view;
   }
 }
