@@ -18,7 +18,7 @@ export interface KindsWorld {
   readonly double: DatadogDouble;
   readonly transport: DatadogTransport;
   /** From here on the test sends what the published API forbids, on purpose. */
-  breakRules(): void;
+  readonly breakRules: () => void;
 }
 
 /** Starts doubles for the tests of a file. What was sent is held against the published API at each test's end. */
