@@ -1,18 +1,21 @@
 import type { Configuration } from "@datadog/datadog-api-client/dist/packages/datadog-api-client-common/configuration.js";
 import type { MonitorsApiRequestFactory } from "@datadog/datadog-api-client/dist/packages/datadog-api-client-v1/apis/MonitorsApi.js";
 
-import { Calls, fieldOf, hindrancesIn, MAX_PAGES, nonsense, type CallOptions } from "./datadog-objects.ts";
+import {
+  Calls,
+  fieldOf,
+  hindrancesIn,
+  MAX_PAGES,
+  nonsense,
+  type CallOptions,
+  type ListOptions,
+} from "./datadog-objects.ts";
 import type { Call, DatadogTransport } from "./datadog-transport.ts";
 
 /** A monitor as the API returns it. Everything but the id is still to be judged. */
 export interface RawMonitor {
   readonly id: number;
   readonly [field: string]: unknown;
-}
-
-export interface ListMonitorsOptions extends CallOptions {
-  /** What must be there. If all of it was in full pages, no further page is asked for. */
-  readonly known?: ReadonlySet<number> | undefined;
 }
 
 export interface MonitorList {
@@ -35,7 +38,7 @@ export interface GroupCount {
 /** The reading half of Datadog's API. A dry run holds nothing else. */
 export interface DatadogReader {
   /** Lists the monitors that carry all these tags, in full. */
-  listMonitors(tags: readonly string[], options: ListMonitorsOptions): Promise<MonitorList>;
+  listMonitors(tags: readonly string[], options: ListOptions): Promise<MonitorList>;
   /** @throws {ApiError} `notFound` */
   getMonitor(id: number, options: CallOptions): Promise<RawMonitor>;
   /** Counts the groups of all monitors that carry these tags: one call, whatever their number. */
@@ -114,14 +117,15 @@ export function monitorReads(transport: DatadogTransport): DatadogReader {
 async function listMonitors(
   transport: DatadogTransport,
   tags: readonly string[],
-  { known, ...options }: ListMonitorsOptions,
+  { known, ...options }: ListOptions,
 ): Promise<MonitorList> {
   const call = monitorCalls.read("listMonitors", `list monitors with the tags ${tags.join(", ")}`, options);
   const byId = new Map<number, RawMonitor>();
   for (let page = 0; page < MAX_PAGES; page++) {
     const monitors = await listPage(transport, call, { tags: tags.join(","), page, pageSize: PAGE_SIZE });
     for (const monitor of monitors) byId.set(monitor.id, monitor);
-    const isKnownWhole = known !== undefined && known.size > 0 && known.isSubsetOf(new Set(byId.keys()));
+    const isKnownWhole =
+      known !== undefined && known.size > 0 && known.isSubsetOf(new Set([...byId.keys()].map(String)));
     if (monitors.length < PAGE_SIZE || isKnownWhole) {
       return { monitors: [...byId.values()].sort((a, b) => a.id - b.id), pages: page + 1 };
     }

@@ -13,11 +13,10 @@ export type {
   DatadogReader,
   DeleteHindrances,
   GroupCount,
-  ListMonitorsOptions,
   MonitorList,
   RawMonitor,
 } from "./datadog-monitor-reads.ts";
-export type { CallOptions, DeleteOptions } from "./datadog-objects.ts";
+export type { CallOptions, DeleteOptions, ListOptions } from "./datadog-objects.ts";
 
 /** Asks whether Datadog would take a monitor. Changes nothing. */
 export interface DatadogValidator {

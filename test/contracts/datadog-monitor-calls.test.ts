@@ -22,12 +22,12 @@ for (const { name, start, isPresent } of DOUBLES) {
       const { datadog, double, body } = await startWorld();
       const { id } = await datadog.createMonitor(body, { signal: signal() });
       double.copy("monitors", String(id), 999);
-      const known = new Set(double.monitors().map((monitor) => Number(monitor["id"])));
+      const known = new Set(double.monitors().map((monitor) => String(monitor["id"])));
 
       const sure = await datadog.listMonitors(["service:ray"], { known, signal: signal() });
       const unsure = await datadog.listMonitors(["service:ray"], { signal: signal() });
       const missing = await datadog.listMonitors(["service:ray"], {
-        known: new Set([...known, 1]),
+        known: new Set([...known, "1"]),
         signal: signal(),
       });
 
@@ -40,7 +40,7 @@ for (const { name, start, isPresent } of DOUBLES) {
       const { datadog, double, body } = await startWorld();
       const { id } = await datadog.createMonitor(body, { signal: signal() });
       double.copy("monitors", String(id), 1_999);
-      const known = new Set(double.monitors().map((monitor) => Number(monitor["id"])));
+      const known = new Set(double.monitors().map((monitor) => String(monitor["id"])));
 
       const { monitors, pages } = await datadog.listMonitors(["service:ray"], { known, signal: signal() });
 

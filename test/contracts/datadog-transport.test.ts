@@ -1,5 +1,6 @@
-import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 
 import { afterEach, expect, test } from "vitest";
 
@@ -20,8 +21,10 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()));
 });
 
-async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+async function serve(listener: Listener): Promise<string> {
+  const server = createServer((request, response) => void listener(request, response));
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
   });
@@ -46,10 +49,8 @@ const transportTo = (url: string) => new DatadogTransport({ ...KEYS, url, timeou
 test("an operation without a factory carries both keys, where it comes from, and its body as it is", async () => {
   const seen: { method?: string; url?: string; headers: IncomingHttpHeaders; body: unknown }[] = [];
   const url = await serve(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
     const { method = "", url: path = "", headers } = request;
-    seen.push({ method, url: path, headers, body: JSON.parse(Buffer.concat(chunks).toString()) });
+    seen.push({ method, url: path, headers, body: await json(request) });
     response.writeHead(200).end('{"data":{"id":"a"}}');
   });
   const data = { type: "manage_tags", id: "ray.a", attributes: { tags: [], new_field: { a: [null] } } };
