@@ -43,7 +43,7 @@ export type CopiedKind = "monitors" | "dashboards" | "slos" | "downtimes" | "met
 
 export interface DoubleOptions {
   readonly permissions?: readonly string[];
-  /** Takes the place of the recorded limits; for the own fake alone. */
+  /** Takes the place of the recorded limits. */
   readonly limit?: RateLimit;
 }
 
@@ -129,11 +129,12 @@ const STRICT_KINDS: Readonly<Record<FakeKind, string>> = {
   catalog: "entity",
 };
 
-export async function strictDouble({ permissions }: DoubleOptions = {}): Promise<DatadogDouble> {
+export async function strictDouble({ permissions, limit }: DoubleOptions = {}): Promise<DatadogDouble> {
   const { createDouble } = (await import(STRICT.href)) as { createDouble: (options: object) => StrictDouble };
   const double = createDouble({
     apiKeys: ["strict-api-key"],
     appKeys: { "strict-app-key": permissions ?? "*" },
+    ...(limit === undefined ? {} : { rateLimits: { "*": { ...limit, period: limit.periodSeconds } } }),
   });
   const url = await double.listen();
   return {

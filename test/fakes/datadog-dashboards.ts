@@ -119,6 +119,9 @@ function refusedVariables(body: Fields): FakeAnswer | undefined {
       if (isSet(variable["value"]) && isSet(variable["values"])) {
         return errors(400, "'template_variables' value is invalid");
       }
+      if (Array.isArray(variable["values"]) && variable["values"].length === 0) {
+        return errors(400, "Minimum number of elements in parameter 'values' should be 1");
+      }
     }
   }
   return undefined;

@@ -148,7 +148,7 @@ function normalise(sent: Fields, stored: Fields | undefined): Fields {
     monitor_identifier: kept("monitor_identifier", undefined),
     scope: kept("scope", undefined),
     message: kept("message", null),
-    display_timezone: kept("display_timezone", null) ?? "UTC",
+    display_timezone: sent["display_timezone"] || (stored?.["display_timezone"] ?? "UTC"),
     notify_end_states: reordered(textsOf(kept("notify_end_states", ["alert", "no data", "warn"]))),
     notify_end_types: reordered(textsOf(kept("notify_end_types", ["expired"]))),
     schedule: schedule ?? scheduleOf({}),
