@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+
 import { expect, test } from "vitest";
 
 import { isFields, textsOf, type Fields } from "../fakes/datadog-api.ts";
@@ -41,8 +43,10 @@ test.skipIf(!hasRecordings || !hasStrictDouble).for([
     const [own, other] = [await post(fake, create), await post(strict, create)];
     // The strict double refuses a few that Datadog took: widgets beyond the published API.
     if (isSuccess(other) !== isSuccess({ status: create.status })) continue;
-    if (own.status !== other.status) differences.push({ create: create.scenario, own, other });
-    else if (isSuccess(own)) expect(comparable(own.body), create.scenario).toEqual(comparable(other.body));
+    const isAlike =
+      own.status === other.status &&
+      (!isSuccess(own) || isDeepStrictEqual(comparable(own.body), comparable(other.body)));
+    if (!isAlike) differences.push({ create: create.scenario, own, other });
   }
   await Promise.all([fake.stop(), strict.stop()]);
 

@@ -231,6 +231,14 @@ test("a server that gives the same page of metrics for ever is not believed", as
   });
 });
 
+test("metrics that come with the configurations are left out, beside one of the same name or alone", async () => {
+  const configured = { type: "manage_tags", id: "ray.a", attributes: { tags: ["env"] } };
+  const data = [configured, { type: "metrics", id: "ray.a" }, { type: "metrics", id: "ray.b" }];
+  const transport = transportTo(await answering(200, { data }));
+
+  expect(await metricTagsReader(transport).list({ signal: signal() })).toEqual([configured]);
+});
+
 test("an entity of an older definition is told by what the list says of it", async () => {
   const attributes = { apiVersion: "v2.1", kind: "service", name: "old", namespace: "default", owner: "web" };
   const transport = transportTo(
