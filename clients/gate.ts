@@ -22,8 +22,9 @@ export interface Gate {
    * Waits until the call may be made.
    *
    * @param operation The API's own name: `createMonitor`.
-   * @param kind The kind of object that the call is about: `monitors`.
+   * @param kind What is worked on: `monitors`, `dashboards`. Calls of one kind leave room for others.
    * @throws the signal's reason if it is aborted while waiting.
+   * @throws {ApiError} `unavailable` with `retryAfterMs` if the API is known to be down: the call is not sent.
    */
   acquire(operation: string, priority: Priority, signal: AbortSignal, kind?: string): Promise<Permit>;
 }

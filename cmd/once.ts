@@ -4,6 +4,7 @@ import type { Consul, TxnOp } from "../clients/consul.ts";
 import type { ClusterDeps, NodeDeps } from "../controllers/deps.ts";
 import { CLUSTER_CONTROLLERS, NODE_CONTROLLERS } from "../controllers/index.ts";
 import { Board } from "../engine/status/board.ts";
+import { Budget } from "../engine/budget.ts";
 import { readControlOnce, type Control } from "../engine/sources/control.ts";
 import { Intents, intentsPrefix } from "../engine/status/intents.ts";
 import type { Term } from "../engine/leader/lease.ts";
@@ -63,6 +64,7 @@ export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapsho
   const deps: ClusterDeps = {
     ...commonDeps(once, "cluster", store),
     datadog: config.datadog,
+    budget: new Budget(),
     openIntents: (controller) => intents.agesOf(controller),
     organisation: await readOrganisation(consul, config.statePrefix, signal),
     onOrganisation: isDryRun

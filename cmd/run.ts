@@ -1,3 +1,4 @@
+import { Budget } from "../engine/budget.ts";
 import { openLog } from "../engine/log.ts";
 import type { OperatorSettings } from "../engine/loop/operator.ts";
 import { createMetrics } from "../engine/metrics.ts";
@@ -43,6 +44,7 @@ export async function startOperator(
     settings,
     log,
     metrics,
+    budget: new Budget(),
     stop,
     drained: drainDeadline(stop),
     boards: new Map(),

@@ -28,7 +28,8 @@ export interface ClusterDeps extends CommonDeps {
     readonly apiKey: string | undefined;
     readonly appKey: string | undefined;
   };
-  readonly budget?: Budget;
+  /** One for all controllers: they call the same API. */
+  readonly budget: Budget;
   /** The Datadog organisation that was written to last, if it is remembered. */
   readonly organisation?: number | undefined;
   readonly onOrganisation: (organisation: number) => void;

@@ -1,265 +1,205 @@
-import {
-  headerNumber,
-  MAX_WAIT_MS,
-  retryAfterMs,
-  type AnswerHeaders,
-  type Gate,
-  type Permit,
-  type Priority,
-} from "../clients/gate.ts";
+import type { Gate, Permit, Priority } from "../clients/gate.ts";
+import { Breaker, DownError, evidenceOf, type Evidence } from "./budget/breaker.ts";
+import type { Lane } from "./budget/lane.ts";
+import { Ledger, type Work } from "./budget/ledger.ts";
+import { Queue, type Waiter } from "./budget/queue.ts";
+import { statusOf, type BudgetStatus } from "./budget/status.ts";
 
 export interface Clock {
-  /** Milliseconds since some fixed point. */
+  /** Milliseconds since some fixed point. Only goes forward. */
   now(): number;
+  /** Milliseconds since 1970. */
+  wallMs(): number;
   /** Calls `run` once after `delayMs`. The returned function takes it back. */
   after(delayMs: number, run: () => void): () => void;
 }
 
 export interface BudgetOptions {
+  /** What the API is called in messages. */
+  readonly api?: string;
   readonly clock?: Clock;
   /** Calls under way at once. Datadog's edge answers 512 to storms of about 64 (datadog-sync-cli). */
   readonly concurrency?: number;
+  /** Calls of one kind under way at once: fewer, so that there is always room for another kind. */
+  readonly concurrencyPerKind?: number;
+  /** Failures in a row after which nothing is sent any more but a single call now and then. */
+  readonly failureThreshold?: number | undefined;
   /** From 0 to 1, for the jitter. */
   readonly random?: () => number;
 }
 
-/** What waits for the rate limit, for the status. */
-export interface BudgetStatus {
-  readonly waiting: number;
-  /** Calls since the budget was last idle: those that passed, and those that wait. */
-  readonly total: number;
-  readonly estimatedWaitMs: number;
-}
-
 const CONCURRENCY = 8;
-/** For a 429 that doesn't say when to come back. */
-const DEFAULT_WAIT_MS = 5_000;
-const MAX_JITTER_MS = 1_000;
-const PRIORITIES: readonly Priority[] = ["change", "drift", "status"];
-/** The share of a window that is left to more urgent calls. */
-const RESERVE: Readonly<Record<Priority, number>> = { change: 0, drift: 0.1, status: 0.2 };
-
-/** The limit of one group of operations, as its last answer told it. Times in milliseconds of the clock. */
-interface Bucket {
-  limit: number;
-  periodMs: number;
-  remaining: number;
-  resetAt: number;
-  inFlight: number;
-}
-
-interface Waiter {
-  readonly operation: string;
-  readonly pass: (permit: Permit) => void;
-}
+const CONCURRENCY_PER_KIND = 6;
 
 /**
  * One budget for an API, shared by everything that calls it.
  *
  * It learns the limits from `x-ratelimit-*` and waits before they are hit. Each operation has
- * a bucket of its own; operations whose answers carry the same `x-ratelimit-name` share one.
- * Urgent calls overtake the others, and never wait for a bucket that they don't need.
+ * a limit of its own; operations whose answers carry the same `x-ratelimit-name` share one.
+ * Urgent calls overtake the others, and never wait for a limit that they don't need. Among
+ * equally urgent ones the kind with the fewest calls under way comes first, so that no kind
+ * starves. While the API is down, calls fail at once.
  */
 export class Budget implements Gate {
+  readonly #api: string;
   readonly #clock: Clock;
   readonly #concurrency: number;
+  readonly #concurrencyPerKind: number;
   readonly #random: () => number;
-  /** By operation. Two operations may have the same bucket. */
-  readonly #buckets = new Map<string, Bucket>();
-  readonly #named = new Map<string, Bucket>();
-  readonly #queues = new Map<Priority, Waiter[]>(PRIORITIES.map((priority) => [priority, []]));
-  #inFlight = 0;
-  #passed = 0;
-  #cancelTimer: (() => void) | undefined;
+  readonly #breaker: Breaker;
+  readonly #ledger = new Ledger();
+  readonly #queue = new Queue((waiters) => this.#giveUp(waiters));
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
-  constructor({ clock = systemClock, concurrency = CONCURRENCY, random = Math.random }: BudgetOptions = {}) {
+  constructor({
+    api = "Datadog",
+    clock = systemClock,
+    concurrency = CONCURRENCY,
+    concurrencyPerKind = CONCURRENCY_PER_KIND,
+    failureThreshold,
+    random = Math.random,
+  }: BudgetOptions = {}) {
+    this.#api = api;
     this.#clock = clock;
     this.#concurrency = concurrency;
+    this.#concurrencyPerKind = concurrencyPerKind;
     this.#random = random;
+    this.#breaker = new Breaker({ threshold: failureThreshold, random });
   }
 
-  acquire(operation: string, priority: Priority, signal: AbortSignal): Promise<Permit> {
-    return new Promise((resolve, reject) => {
-      signal.throwIfAborted();
-      const queue = this.#queue(priority);
-      const waiter: Waiter = {
-        operation,
-        pass: (permit) => {
-          signal.removeEventListener("abort", onAbort);
-          resolve(permit);
-        },
-      };
-      const onAbort = () => {
-        queue.splice(queue.indexOf(waiter), 1);
-        this.#serve();
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener("abort", onAbort, { once: true });
-      queue.push(waiter);
-      this.#serve();
+  async acquire(operation: string, priority: Priority, signal: AbortSignal, kind = ""): Promise<Permit> {
+    signal.throwIfAborted();
+    if (this.#breaker.refuses(this.#clock.now())) throw this.#downError(operation);
+    return await new Promise((pass, fail) => {
+      const lane = this.#queue.lane(kind, operation, priority);
+      const isAlone = lane.size === 0;
+      this.#ledger.kind(kind).waiting++;
+      this.#queue.add({ lane, signal, pass, fail });
+      // Behind another one nobody may pass who could not before.
+      if (isAlone) this.#serve();
     });
   }
 
+  /** Says what a kind still has to do in this pass, so that the status can tell how long it takes. */
+  announce(kind: string, work: Work): void {
+    this.#ledger.kind(kind).work = work;
+  }
+
   get status(): BudgetStatus {
-    const waiting = PRIORITIES.reduce((sum, priority) => sum + this.#queue(priority).length, 0);
-    if (waiting === 0) return { waiting: 0, total: 0, estimatedWaitMs: 0 };
-    return { waiting, total: this.#passed + waiting, estimatedWaitMs: this.#estimate() };
+    const now = this.#clock.now();
+    return statusOf({ ledger: this.#ledger, queue: this.#queue, down: this.#breaker.down(now) }, now);
   }
 
-  /** `312 of 4,000 waiting for the rate limit, about 40 s`, or undefined if nothing waits for it. */
-  describe(): string | undefined {
-    const { waiting, total, estimatedWaitMs } = this.status;
-    if (waiting === 0 || estimatedWaitMs === 0) return undefined;
-    const count = (value: number) => value.toLocaleString("en-US");
-    const seconds = Math.max(1, Math.round(estimatedWaitMs / 1_000));
-    return `${count(waiting)} of ${count(total)} waiting for the rate limit, about ${count(seconds)} s`;
-  }
-
-  #queue(priority: Priority): Waiter[] {
-    return this.#queues.get(priority) ?? [];
-  }
-
-  #bucket(operation: string): Bucket {
-    let bucket = this.#buckets.get(operation);
-    if (bucket === undefined) {
-      bucket = { limit: Infinity, periodMs: 0, remaining: Infinity, resetAt: 0, inFlight: 0 };
-      this.#buckets.set(operation, bucket);
-    }
-    return bucket;
-  }
-
-  /** Lets pass whatever may, most urgent first, then sleeps until the next bucket is full again. */
+  /** Lets pass whatever may, most urgent first, then sleeps until the next window. */
   #serve(): void {
     const now = this.#clock.now();
-    let nextReset = Infinity;
-    for (const priority of PRIORITIES) {
-      const queue = this.#queue(priority);
-      const full = new Set<Bucket>();
-      for (let at = 0; at < queue.length && this.#inFlight < this.#concurrency;) {
-        const waiter = queue[at];
-        if (waiter === undefined) break;
-        const bucket = this.#bucket(waiter.operation);
-        if (full.has(bucket)) at++;
-        else if (this.#take(bucket, priority, now)) {
-          queue.splice(at, 1);
-          waiter.pass(this.#permit(waiter.operation));
-        } else {
-          full.add(bucket);
-          nextReset = Math.min(nextReset, bucket.resetAt);
-        }
+    for (const lanes of this.#queue.byUrgency()) {
+      const sameUrgency = [...lanes];
+      while (this.#ledger.inFlight < this.#concurrency && this.#breaker.mayBegin(now)) {
+        const next = this.#next(sameUrgency, now)?.first;
+        if (next === undefined) break;
+        this.#pass(next);
       }
     }
-    const isIdle = this.#inFlight === 0 && PRIORITIES.every((priority) => this.#queue(priority).length === 0);
-    if (isIdle) this.#passed = 0;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    if (nextReset !== Infinity) {
-      this.#cancelTimer = this.#clock.after(Math.max(1, nextReset - now), () => this.#serve());
+    let nextReset = Infinity;
+    for (const { size, operation, priority } of this.#queue.all()) {
+      const { limit } = this.#ledger.operation(operation);
+      if (size > 0 && !limit.allows(priority, now)) nextReset = Math.min(nextReset, limit.resetAt);
     }
+    this.#sleepUntil(nextReset, now);
   }
 
-  #take(bucket: Bucket, priority: Priority, now: number): boolean {
-    if (now >= bucket.resetAt) {
-      bucket.remaining = bucket.limit - bucket.inFlight;
-      if (bucket.limit !== Infinity) bucket.resetAt = now + bucket.periodMs;
+  /** The lane whose first call comes next. */
+  #next(lanes: readonly Lane<Waiter>[], now: number): Lane<Waiter> | undefined {
+    let best: Lane<Waiter> | undefined;
+    for (const lane of lanes) {
+      if (lane.size === 0 || this.#ledger.kind(lane.kind).inFlight >= this.#concurrencyPerKind) continue;
+      if (!this.#ledger.operation(lane.operation).limit.allows(lane.priority, now)) continue;
+      if (best === undefined || this.#comesBefore(lane, best)) best = lane;
     }
-    // A limit of a few calls has no share to leave, or less urgent calls would never pass.
-    const reserve = bucket.limit >= 10 && bucket.limit !== Infinity ? bucket.limit * RESERVE[priority] : 0;
-    if (bucket.remaining - reserve < 1) return false;
-    bucket.remaining -= 1;
-    bucket.inFlight += 1;
-    this.#inFlight += 1;
-    this.#passed += 1;
-    return true;
+    return best;
   }
 
-  #permit(operation: string): Permit {
-    let isOpen = true;
-    const end = (learn: () => void) => {
-      if (!isOpen) return;
-      isOpen = false;
-      // Looked up afresh: the bucket may have been joined to another one meanwhile.
-      this.#bucket(operation).inFlight -= 1;
-      this.#inFlight -= 1;
-      learn();
+  #comesBefore(one: Lane<Waiter>, other: Lane<Waiter>): boolean {
+    const [a, b] = [this.#ledger.kind(one.kind), this.#ledger.kind(other.kind)];
+    if (a === b) return (one.first?.order ?? 0) < (other.first?.order ?? 0);
+    return a.inFlight === b.inFlight ? a.lastPass < b.lastPass : a.inFlight < b.inFlight;
+  }
+
+  #sleepUntil(at: number, now: number): void {
+    if (this.#timer?.at === at) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (at === Infinity) return;
+    const run = (): void => {
+      this.#timer = undefined;
       this.#serve();
     };
-    return {
-      answered: (status, headers) => end(() => this.#learn(operation, status, headers)),
-      failed: () => end(() => undefined),
+    this.#timer = { at, cancel: this.#clock.after(Math.max(1, at - now), run) };
+  }
+
+  #pass(waiter: Waiter): void {
+    const { kind: kindName, operation: operationName, priority } = waiter.lane;
+    const kind = this.#ledger.kind(kindName);
+    const operation = this.#ledger.operation(operationName);
+    this.#leave(waiter);
+    this.#ledger.begin(kind, operation);
+    if (priority === "change") kind.changes = operation;
+    const epoch = this.#breaker.begin();
+    let isOpen = true;
+    const end = (evidence: Evidence, learn: (now: number) => void): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      const now = this.#clock.now();
+      this.#ledger.end(kind, operation);
+      learn(now);
+      if (this.#breaker.ended(epoch, evidence, now, this.#clock.wallMs())) this.#turnAway();
+      this.#serve();
     };
+    waiter.pass({
+      answered: (status, headers) =>
+        end(evidenceOf(status, headers), (now) => {
+          this.#ledger.share(operation, headers.get("x-ratelimit-name"));
+          operation.limit.learn(status, headers, now, this.#random());
+        }),
+      // Whoever doesn't wait for the answer can't say that there is none.
+      failed: () => end(waiter.signal.aborted ? "givenUp" : { askedMs: undefined }, () => undefined),
+    });
   }
 
-  #learn(operation: string, status: number, headers: AnswerHeaders): void {
-    const bucket = this.#share(operation, headers.get("x-ratelimit-name"));
-    const limit = headerNumber(headers.get("x-ratelimit-limit"));
-    const period = headerNumber(headers.get("x-ratelimit-period"));
-    const remaining = headerNumber(headers.get("x-ratelimit-remaining"));
-    const reset = headerNumber(headers.get("x-ratelimit-reset"));
-    const now = this.#clock.now();
+  #leave(waiter: Waiter): void {
+    this.#queue.leave(waiter);
+    this.#ledger.kind(waiter.lane.kind).waiting--;
+  }
 
-    if (limit !== undefined && limit >= 1 && period !== undefined && period > 0) {
-      bucket.limit = limit;
-      bucket.periodMs = Math.min(period * 1_000, MAX_WAIT_MS);
+  #giveUp(waiters: ReadonlySet<Waiter>): void {
+    for (const waiter of waiters) {
+      this.#leave(waiter);
+      this.#ledger.settle(this.#ledger.kind(waiter.lane.kind));
+      waiter.fail(waiter.signal.reason as Error);
     }
-    if (status === 429) {
-      const waitMs = retryAfterMs(headers) ?? DEFAULT_WAIT_MS;
-      bucket.remaining = 0;
-      bucket.resetAt = Math.max(bucket.resetAt, now + waitMs + this.#jitter(waitMs));
-      if (bucket.limit === Infinity) {
-        // Nothing is known but that it was too much: one careful call first, whose answer says more.
-        bucket.limit = 1;
-        bucket.periodMs = Math.min(waitMs, MAX_WAIT_MS);
-      }
-    } else if (bucket.limit !== Infinity && remaining !== undefined && reset !== undefined) {
-      // The answer may not count the calls that are still under way.
-      bucket.remaining = remaining - bucket.inFlight;
-      const waitMs = Math.min(reset * 1_000, MAX_WAIT_MS);
-      bucket.resetAt = now + waitMs + this.#jitter(waitMs);
-    } else if (limit === undefined && bucket.limit === 1) {
-      bucket.limit = Infinity;
-      bucket.remaining = Infinity;
-    }
+    this.#serve();
   }
 
-  /** Joins the operation to the bucket of its name. */
-  #share(operation: string, name: string | null): Bucket {
-    const own = this.#bucket(operation);
-    if (name === null || name === "") return own;
-    const shared = this.#named.get(name) ?? own;
-    this.#named.set(name, shared);
-    if (shared !== own) {
-      shared.inFlight += own.inFlight;
-      this.#buckets.set(operation, shared);
-    }
-    return shared;
-  }
-
-  #jitter(waitMs: number): number {
-    return this.#random() * Math.min(MAX_JITTER_MS, waitMs / 10);
-  }
-
-  /** Buckets run beside each other, so the slowest one counts. */
-  #estimate(): number {
-    const waiting = new Map<Bucket, number>();
-    for (const priority of PRIORITIES) {
-      for (const { operation } of this.#queue(priority)) {
-        const bucket = this.#bucket(operation);
-        waiting.set(bucket, (waiting.get(bucket) ?? 0) + 1);
+  /** Nobody waits for an API that is down. */
+  #turnAway(): void {
+    for (const lane of this.#queue.all()) {
+      for (let waiter = lane.first; waiter !== undefined; waiter = lane.first) {
+        this.#leave(waiter);
+        waiter.fail(this.#downError(lane.operation));
       }
     }
-    return Math.max(0, ...[...waiting].map(([bucket, count]) => this.#waitFor(bucket, count)));
   }
 
-  #waitFor(bucket: Bucket, calls: number): number {
-    if (bucket.limit === Infinity || calls <= bucket.remaining) return 0;
-    const windows = Math.ceil((calls - Math.max(0, bucket.remaining)) / bucket.limit) - 1;
-    return Math.max(0, bucket.resetAt - this.#clock.now()) + windows * bucket.periodMs;
+  #downError(operation: string): DownError {
+    const down = this.#breaker.down(this.#clock.now()) ?? { since: this.#clock.wallMs(), nextTryInMs: 0 };
+    return new DownError(this.#api, operation, down);
   }
 }
 
 const systemClock: Clock = {
   now: () => performance.now(),
+  wallMs: () => Date.now(),
   after: (delayMs, run) => {
     const timer = setTimeout(run, delayMs);
     return () => clearTimeout(timer);

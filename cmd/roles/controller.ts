@@ -81,6 +81,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     openIntents: (controller: string) => intents.agesOf(controller),
     log,
     datadog: config.datadog,
+    budget: process.budget,
     organisation: organisation.id,
     onOrganisation: (id: number) => writeOrganisation(config.statePrefix, id, store, log),
   };

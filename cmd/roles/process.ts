@@ -1,5 +1,6 @@
 import { ApiError } from "../../clients/errors.ts";
 import type { Consul } from "../../clients/consul.ts";
+import type { Budget } from "../../engine/budget.ts";
 import { backoffMs, systemClock } from "../../engine/clock.ts";
 import { watchesMove } from "../../engine/health.ts";
 import type { Standing } from "../../engine/leader/lease.ts";
@@ -23,6 +24,8 @@ export interface Process {
   readonly settings: OperatorSettings;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** For all calls to Datadog. */
+  readonly budget: Budget;
   /** Aborts when the process is asked to stop. */
   readonly stop: AbortSignal;
   /** Aborts some time later: what is still under way is given up. */

@@ -1,7 +1,6 @@
 import { datadogReader } from "../../clients/datadog.ts";
 import type { DatadogSettings } from "../../clients/datadog-transport.ts";
 import type { Memory } from "../../engine/plan/memory.ts";
-import { Budget } from "../../engine/budget.ts";
 import type { Registration } from "../../engine/loop/operator.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import type { ClusterDeps } from "../deps.ts";
@@ -23,7 +22,7 @@ export function connect(deps: ClusterDeps): Connection | undefined {
   if (apiKey === undefined || appKey === undefined) return undefined;
   let connection = connections.get(deps);
   if (connection === undefined) {
-    const settings = { url, apiKey, appKey, gate: deps.budget ?? new Budget(), readOnly: deps.isDryRun };
+    const settings = { url, apiKey, appKey, gate: deps.budget, readOnly: deps.isDryRun };
     const reader = datadogReader(settings);
     const organisation = new Organisation({
       remembered: deps.organisation,
