@@ -98,6 +98,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
         store,
         intents,
         mayWrite: async () => await term.check(),
+        onProgress: (controller, left, total) => process.budget.announce(controller, { left, total }),
         tellsAccepted: true,
       },
       stop,

@@ -110,7 +110,8 @@ export class RateLimit {
   }
 
   #refused(headers: AnswerHeaders, now: number, random: number): void {
-    if (now >= this.#refusedUntil) this.#refusals++;
+    const isOfBurst = now < this.#refusedUntil;
+    if (!isOfBurst) this.#refusals++;
     const askedMs = retryAfterMs(headers);
     const leastMs = askedMs === undefined ? DEFAULT_WAIT_MS : LEAST_WAIT_MS;
     const grownMs = Math.min(leastMs * 2 ** Math.min(this.#refusals - 1, 10), MOST_GROWN_MS);
@@ -118,11 +119,11 @@ export class RateLimit {
     const saidMs = ["retry-after", "x-ratelimit-reset"].map(
       (name) => (headerNumber(headers.get(name)) ?? 0) * 1_000,
     );
-    const before = { resetAt: this.#resetAt, windowEndsAt: this.#windowEndsAt };
+    const knownEndsAt = this.#limit === Infinity && !isOfBurst ? 0 : this.#windowEndsAt;
     this.#remaining = 0;
     this.#wait(now, { boundedMs, windowMs: Math.max(boundedMs, ...saidMs), random });
-    this.#resetAt = Math.max(this.#resetAt, before.resetAt);
-    this.#windowEndsAt = Math.max(this.#windowEndsAt, before.windowEndsAt);
+    if (isOfBurst) this.#resetAt = Math.max(this.#resetAt, this.#refusedUntil);
+    this.#windowEndsAt = Math.max(this.#windowEndsAt, knownEndsAt);
     this.#refusedUntil = this.#resetAt;
     // Nothing is known but that it was too much: one careful call first, whose answer says more.
     if (this.#limit === Infinity) this.#isCareful = true;

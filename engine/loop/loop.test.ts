@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 
 import { failure, ToyTarget, toyController, toyLoop } from "../../test/builders/engine-world.ts";
+import { DownError } from "../budget/breaker.ts";
 import { Board } from "../status/board.ts";
 
 type World = ReturnType<typeof toyLoop>;
@@ -162,7 +163,7 @@ test("never pauses longer than five minutes, and a success begins anew", async (
   world.clock.chance = 1;
   let isDown = true;
   world.target.before = () => {
-    if (isDown) throw failure("unavailable");
+    if (isDown) throw failure("unauthorized");
   };
   world.wish({ ray: { noisy: "1" } });
   await world.clock.advance(3_600_000);
@@ -180,6 +181,55 @@ test("never pauses longer than five minutes, and a success begins anew", async (
 
   expect(perFiveMinutes).toBe(1);
   expect(observes(world)).toBe(failed + 1);
+});
+
+test("never pauses longer than a minute while the other system is down", async () => {
+  const world = startLoop();
+  world.clock.chance = 1;
+  world.target.before = () => {
+    throw failure("unavailable");
+  };
+  world.wish({ ray: { noisy: "1" } });
+  await world.clock.advance(3_600_000);
+
+  const before = observes(world);
+  await world.clock.advance(600_000);
+
+  expect(observes(world) - before).toBe(10);
+});
+
+test("comes when the next try of a system that is down is due, however often it failed before", async () => {
+  const world = startLoop();
+  world.clock.chance = 1;
+  let error: Error = failure("unavailable");
+  world.target.before = () => {
+    throw error;
+  };
+  world.wish({ ray: { noisy: "1" } });
+  await world.clock.advance(600_000);
+  error = new DownError("Datadog", "listMonitors", { since: 0, nextTryInMs: 12_000 });
+  await world.clock.advance(60_000);
+
+  const before = observes(world);
+  await world.clock.advance(11_999);
+  await world.clock.advance(1);
+
+  expect(observes(world) - before).toBe(1);
+});
+
+test("tells how many actions of a pass are left, and none when it is over", async () => {
+  const told: (readonly [left: number, total: number])[] = [];
+  const world = startLoop({ onProgress: (left, total) => told.push([left, total]) });
+
+  world.wish({ ray: { a: "1", b: "1" } });
+  await world.clock.advance(0);
+
+  expect(told).toEqual([
+    [2, 2],
+    [1, 2],
+    [0, 2],
+    [0, 0],
+  ]);
 });
 
 test("waits as long as the server asks, and changes wait with it", async () => {

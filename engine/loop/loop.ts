@@ -1,4 +1,4 @@
-import { ApiError, toError } from "../../clients/errors.ts";
+import { toError } from "../../clients/errors.ts";
 import type { Absence } from "../plan/absence.ts";
 import type { Board } from "../status/board.ts";
 import { systemClock, type Clock } from "../clock.ts";
@@ -15,8 +15,7 @@ import { bind, type Bound, type References } from "../plan/references.ts";
 import { Publisher } from "../status/publish.ts";
 import { planPass, reconcile, type PlanInput, type Report } from "./reconcile.ts";
 import { Refusals } from "./refusals.ts";
-import { RefusedError } from "../plan/refused.ts";
-import { Schedule } from "./schedule.ts";
+import { pauseAfter, Schedule } from "./schedule.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
 import type { Condition } from "../status/status.ts";
 
@@ -39,6 +38,8 @@ export interface LoopOptions<S extends Snapshot, Body> {
   readonly limit: DeleteLimit;
   /** Hashes of plans that a person approved. */
   readonly approved: () => ReadonlySet<string>;
+  /** Is told how many actions of a pass are left, and how many there were. */
+  readonly onProgress?: ((left: number, total: number) => void) | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock?: Clock | undefined;
@@ -61,8 +62,6 @@ export interface Preview<Body> {
 /** After writing, the other side gets this long before we look whether it works. */
 const VERIFY_SOON_MS = 1_000;
 const VERIFY_AGAIN_MS = 15_000;
-/** What waits for a person's approval goes on soon after it. */
-const APPROVAL_MS = 10_000;
 
 /**
  * Keeps one target in line with the newest snapshot until its signal aborts.
@@ -289,6 +288,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
       isStopping: () => this.#stop?.aborted === true,
       urgent: this.#urgent,
       onOutcome: (outcome) => this.#publisher.note(outcome),
+      onProgress: this.#options.onProgress,
     });
   }
 
@@ -358,8 +358,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   #scheduleNext(report: Report<Body>, wasFresh: boolean): void {
     const { error } = report;
     if (error === undefined) this.#schedule.succeeded({ wasFresh, isUnfinished: report.left > 0 });
-    else if (error instanceof RefusedError) this.#schedule.failed(0, APPROVAL_MS);
-    else this.#schedule.failed(error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0);
+    else this.#schedule.failed(...pauseAfter(error));
 
     const now = this.#clock.wallMs();
     const graceEnd = this.#absence.nextEnd(this.#options.graceMs, now);

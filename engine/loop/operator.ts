@@ -77,6 +77,8 @@ export interface PassOptions<S extends Snapshot> {
   readonly store: StatusStore;
   /** Throws if we may no longer write. */
   readonly mayWrite: (signal: AbortSignal) => Promise<void>;
+  /** Is told how many actions of a controller's pass are left, and how many there were. */
+  readonly onProgress?: (controller: string, left: number, total: number) => void;
   /** True for the role that says whether a wish is accepted. */
   readonly tellsAccepted: boolean;
   /** Where it is written down what is about to be created. Absent where a create can't be lost, such as a file's. */
@@ -219,6 +221,7 @@ export function startLoop<S extends Snapshot>(
       await storeNewcomers(board, { prefix, store }, inner);
     },
     board,
+    onProgress: (left, total) => options.onProgress?.(registration.controller.name, left, total),
     approved: () => feed.control.approved,
   });
   try {

@@ -69,6 +69,8 @@ export interface ReconcileInput<Body> {
   readonly onOutcome: (outcome: Outcome) => void;
   /** Stores which objects are about to be created, so that a process after this one looks before it creates them again. */
   readonly intend: (keys: readonly string[]) => Promise<void>;
+  /** Is told how many actions are left, and how many there were: none when the run is over. */
+  readonly onProgress?: ((left: number, total: number) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -88,6 +90,7 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
   try {
     plan = await planPass(input);
     for (const action of plan.actions) left.add(action);
+    input.onProgress?.(left.size, plan.actions.length);
     for (const batch of batchesOf(plan.actions, input.urgent, target)) {
       if (batch[0]?.type === "delete") plan = keepUnreplaced(plan, outcomes, left);
       const due = batch.filter((action) => left.has(action));
@@ -96,6 +99,7 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
         outcomes.push(outcome);
         left.delete(action);
         input.onOutcome(outcome);
+        input.onProgress?.(left.size, plan.actions.length);
       });
       // What is deleted may be what the rest of this batch replaces.
       if (stopped !== undefined || batch.some((action) => left.has(action))) break;
@@ -103,6 +107,7 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
   } catch (error) {
     stopped = toError(error);
   }
+  input.onProgress?.(0, 0);
   // What was written counts, even if the run stopped after it.
   if (!signal.aborted && outcomes.some(({ error }) => error === undefined)) {
     await target.settle?.(signal).catch((error: unknown) => (stopped ??= toError(error)));

@@ -1,9 +1,18 @@
+import { ApiError } from "../../clients/errors.ts";
+import { DownError } from "../budget/breaker.ts";
 import { backoffMs, type Clock } from "../clock.ts";
+import { RefusedError } from "../plan/refused.ts";
 
 const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 300_000;
 /** What a server asks for is respected up to here; after that we look for ourselves. */
 const MOST_ASKED_MS = 600_000;
+/** What waits for a person's approval goes on soon after it. */
+const APPROVAL_CAP_MS = 10_000;
+/** Calls to a system that is down fail at once, but for a single one a minute at most: the budget sees to that. */
+const UNAVAILABLE_CAP_MS = 60_000;
+/** Whoever was told when the next try is due, comes then. */
+const DOWN_CAP_MS = 1_000;
 
 /** Knows when the next pass and the next verification of one loop are due. All times are of the monotonic clock. */
 export class Schedule {
@@ -102,4 +111,13 @@ export class Schedule {
       .catch(() => undefined);
     this.#interrupt = () => undefined;
   }
+}
+
+/** How long an error asks us to wait, and up to where our own pause grows. */
+export function pauseAfter(error: Error): readonly [askedMs: number, capMs?: number] {
+  if (error instanceof RefusedError) return [0, APPROVAL_CAP_MS];
+  if (!(error instanceof ApiError)) return [0];
+  const askedMs = error.retryAfterMs ?? 0;
+  if (error instanceof DownError) return [askedMs, DOWN_CAP_MS];
+  return error.failure === "unavailable" ? [askedMs, UNAVAILABLE_CAP_MS] : [askedMs];
 }
