@@ -1,4 +1,6 @@
 import type { Consul, KvEntry } from "../clients/consul.ts";
+import { ApiError } from "../clients/errors.ts";
+import { parseProgress, progressKey, type Progress } from "../engine/budget/progress.ts";
 import { foldCatalog, type Catalog } from "../engine/sources/catalog.ts";
 import { CONTROL_KEYS } from "../engine/sources/control.ts";
 import { isDocumentName, SENTINEL, type RawDocument } from "../engine/sources/documents.ts";
@@ -29,6 +31,8 @@ export interface ClusterFacts {
   readonly paused: ReadonlyMap<string, Order>;
   /** Hashes that a person approved. */
   readonly approved: ReadonlyMap<string, Order>;
+  /** What the leader says of its calls to Datadog. Undefined while there is nothing to say. */
+  readonly progress: Progress | undefined;
 }
 
 interface Prefixes {
@@ -44,12 +48,13 @@ interface Prefixes {
 export async function readFacts(consul: Consul, { kvPrefix, statePrefix }: Prefixes): Promise<ClusterFacts> {
   const signal = AbortSignal.timeout(30_000);
   const hasRun = await ensureReadable(consul, kvPrefix);
-  const [catalog, documents, leader, statuses, orders] = await Promise.all([
+  const [catalog, documents, leader, statuses, orders, progress] = await Promise.all([
     readOnce(consul, SERVICES_REQUEST, signal, (answer) => foldCatalog(new Map(), answer.body())),
     consul.kvList(`${kvPrefix}/`, {}, signal),
     readLeader(consul, `${statePrefix}/leader`, signal),
     consul.kvList(`${statePrefix}/status/`, {}, signal),
     consul.kvList(CONTROL_KEYS.prefix(statePrefix), {}, signal),
+    readProgress(consul, statePrefix, signal),
   ]);
   return {
     catalog,
@@ -59,7 +64,23 @@ export async function readFacts(consul: Consul, { kvPrefix, statePrefix }: Prefi
     statuses: byService(statuses.flatMap(({ text }) => parseStatus(text) ?? [])),
     paused: ordersBelow(orders, CONTROL_KEYS.paused(statePrefix, "")),
     approved: ordersBelow(orders, CONTROL_KEYS.approved(statePrefix, "")),
+    progress,
   };
+}
+
+/** Undefined also where the token may not read it: the rest can be shown all the same. */
+export async function readProgress(
+  consul: Consul,
+  statePrefix: string,
+  signal?: AbortSignal,
+): Promise<Progress | undefined> {
+  try {
+    const entry = await consul.kvGet(progressKey(statePrefix), {}, signal);
+    return parseProgress(entry?.text, Date.now());
+  } catch (error) {
+    if (error instanceof ApiError && error.failure === "unauthorized") return undefined;
+    throw error;
+  }
 }
 
 /**

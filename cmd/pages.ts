@@ -2,12 +2,15 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 
 import type { Consul } from "../clients/consul.ts";
+import { progressInWords, progressOf } from "../engine/budget/progress.ts";
+import type { BudgetStatus } from "../engine/budget/status.ts";
 import type { Board } from "../engine/status/board.ts";
 import { readLeader, type Standing } from "../engine/leader/lease.ts";
 import type { Page } from "../engine/server.ts";
 import { summarize, type ServiceStatus, type StoredObject } from "../engine/status/status.ts";
 import { ClusterStatuses } from "./cluster-statuses.ts";
 import type { Config, Role } from "./config.ts";
+import { readProgress } from "./facts.ts";
 import { applicationUrl } from "./monitors-view.ts";
 import { VERSION } from "./version.ts";
 
@@ -18,6 +21,7 @@ interface PagesOptions {
   readonly config: Config;
   readonly boards: ReadonlyMap<string, Board>;
   readonly standing: () => Standing | undefined;
+  readonly budget: { readonly status: BudgetStatus };
 }
 
 /** The read-only pages of a running process, as JSON. They show the whole cluster, whichever process is asked. */
@@ -62,6 +66,7 @@ async function describeProcess({
   consul,
   config,
   standing,
+  budget,
 }: PagesOptions): Promise<unknown> {
   const now = standing();
   // A process that takes no part in the election has to ask who won it.
@@ -71,6 +76,10 @@ async function describeProcess({
       : now?.role === "spare"
         ? now.leader
         : undefined;
+  const progress =
+    now?.role === "leader"
+      ? progressOf(budget.status, Date.now())
+      : await readProgress(consul, config.statePrefix).catch(() => undefined);
   return {
     role,
     clusterId,
@@ -79,6 +88,9 @@ async function describeProcess({
     consul: config.consul.address,
     standing: now?.role === "unknown" ? { role: "unknown", error: now.error.message } : now,
     leader,
+    progress:
+      progress === undefined ? undefined : { ...progress, text: progressInWords(progress, Date.now()) },
+    limits: now?.role === "leader" ? budget.status.limits : undefined,
   };
 }
 

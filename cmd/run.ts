@@ -1,4 +1,5 @@
 import { Budget } from "../engine/budget.ts";
+import { measureBudget } from "../engine/budget/measure.ts";
 import { openLog } from "../engine/log.ts";
 import type { OperatorSettings } from "../engine/loop/operator.ts";
 import { createMetrics } from "../engine/metrics.ts";
@@ -28,6 +29,8 @@ export async function startOperator(
   const clusterId = await patiently(log, stop, async () => await clusterIdOf(config, consul, stop));
   if (clusterId === undefined) return { url: "", done: Promise.resolve() };
   const metrics = createMetrics();
+  const budget = new Budget();
+  if (role !== "node") measureBudget(metrics.registry, budget);
   const settings: OperatorSettings = {
     consul,
     statePrefix: config.statePrefix,
@@ -44,7 +47,7 @@ export async function startOperator(
     settings,
     log,
     metrics,
-    budget: new Budget(),
+    budget,
     stop,
     drained: drainDeadline(stop),
     boards: new Map(),
@@ -67,6 +70,7 @@ export async function startOperator(
       config,
       boards: process.boards,
       standing: () => process.standing,
+      budget,
     }),
     files: pageFiles(),
   });

@@ -57,7 +57,7 @@ async function read(path, etag) {
   return { etag: answer.headers.get("etag") ?? undefined, value: await answer.json() };
 }
 
-function showProcess({ role, clusterId, version, node, standing, leader, consul }) {
+function showProcess({ role, clusterId, version, node, standing, leader, consul, progress, limits }) {
   const words =
     standing?.role === "leader"
       ? ["leads", "good"]
@@ -74,7 +74,20 @@ function showProcess({ role, clusterId, version, node, standing, leader, consul 
     " · ",
     make("span", { text: words[0], style: words[1] }),
   );
+  showProgress(progress, limits);
   find("versions").textContent = `dd-observe ${version} · Node ${node} · Consul at ${consul}`;
+}
+
+/** What the leader's calls to Datadog wait for; where it is the leader that is asked, by limit. */
+function showProgress(progress, limits = []) {
+  const element = find("progress");
+  element.hidden = progress === undefined;
+  if (progress !== undefined && element.textContent !== progress.text) element.textContent = progress.text;
+  element.title = limits
+    .map(
+      ({ name, remaining, limit, waiting }) => `${name}: ${remaining} of ${limit} left, ${waiting} waiting`,
+    )
+    .join("\n");
 }
 
 function showStates() {

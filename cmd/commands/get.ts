@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { didYouMean } from "../../crds/suggest.ts";
+import { progressInWords } from "../../engine/budget/progress.ts";
 import type { Call } from "../call.ts";
 import type { ClusterFacts } from "../facts.ts";
 import { leaderLine } from "../lists/cells.ts";
@@ -34,6 +35,7 @@ export async function get(call: Call): Promise<number> {
   }
   const opened = openLook(call);
   let last: string | undefined;
+  let lastProgress: string | undefined;
   for (;;) {
     const { listing, facts } = await LISTS[kind as keyof typeof LISTS](opened, names);
     // Not the text: that a minute has gone by is no change.
@@ -42,10 +44,21 @@ export async function get(call: Call): Promise<number> {
       const text = await render(listing, facts, flags.output ?? "table", terminal);
       terminal.out(last === undefined ? text : `\n${text}`);
     }
+    const isTable = flags.output !== "json" && flags.output !== "yaml";
+    const progress = isTable ? progressLine(facts) : undefined;
+    // While only that goes on, the table is not shown again and again.
+    if (progress !== undefined && (now !== last || progress !== lastProgress))
+      terminal.out(`${now !== last ? "\n" : ""}${terminal.paint("yellow", progress)}\n`);
     last = now;
+    lastProgress = progress;
     if (flags.watch !== true) return 0;
     await sleep(LOOK_EVERY_MS);
   }
+}
+
+/** What the leader's calls to Datadog wait for. */
+function progressLine(facts: ClusterFacts | undefined): string | undefined {
+  return facts?.progress === undefined ? undefined : progressInWords(facts.progress, Date.now());
 }
 
 async function render(

@@ -1,4 +1,5 @@
 import { CLUSTER_CONTROLLERS } from "../../controllers/index.ts";
+import { tellProgress } from "../../engine/budget/tell.ts";
 import { campaign, type Standing, type Term } from "../../engine/leader/lease.ts";
 import { serve } from "../../engine/loop/operator.ts";
 import { Feed } from "../../engine/sources/feed.ts";
@@ -87,6 +88,11 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
   };
   const pruning = setInterval(() => void pruneBackups(kept), PRUNE_MS);
   pruning.unref();
+  const leading = new AbortController();
+  const telling = tellProgress(
+    { statePrefix: config.statePrefix, budget: process.budget, store, log },
+    AbortSignal.any([over, leading.signal]),
+  );
   try {
     await serve(
       {
@@ -106,6 +112,8 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     );
   } finally {
     clearInterval(pruning);
+    leading.abort();
+    await telling;
     process.known = board.known();
     process.boards.delete("controller");
   }

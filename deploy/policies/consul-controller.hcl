@@ -35,5 +35,8 @@ key_prefix "dd-observe/backups/cluster/" { policy = "write" }
 # The Datadog organisation that was written to last.
 key "dd-observe/state/organisation" { policy = "write" }
 
+# What waits for Datadog's rate limit, or that Datadog is down: for commands and pages of other processes.
+key "dd-observe/state/progress" { policy = "write" }
+
 # The datacenter, for the marks on the monitors. Not needed with DD_OBSERVE_CLUSTER_ID.
 agent_prefix "" { policy = "read" }

@@ -1,4 +1,4 @@
-import { toError } from "../../clients/errors.ts";
+import { ApiError, toError } from "../../clients/errors.ts";
 import type { Absence } from "../plan/absence.ts";
 import type { Board } from "../status/board.ts";
 import { systemClock, type Clock } from "../clock.ts";

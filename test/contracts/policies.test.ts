@@ -26,6 +26,7 @@ const SEEN: Readonly<Record<Role, Readonly<Record<string, string>>>> = {
     'key_prefix "dd-observe/intents/"': "pass failed",
     'key_prefix "dd-observe/backups/cluster/"': "action failed",
     'key "dd-observe/state/organisation"': "waiting for consul",
+    'key "dd-observe/state/progress"': "progress not stored",
     'agent_prefix ""': "waiting for consul",
   },
   node: {

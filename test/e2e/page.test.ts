@@ -7,6 +7,7 @@ import { readConfig } from "../../cmd/config.ts";
 import { openConsul } from "../../cmd/connect.ts";
 import { pageFiles, pagesOf } from "../../cmd/pages.ts";
 import { startOperator } from "../../cmd/run.ts";
+import { Budget } from "../../engine/budget.ts";
 import { Board } from "../../engine/status/board.ts";
 import { openLog } from "../../engine/log.ts";
 import { startServer } from "../../engine/server.ts";
@@ -49,6 +50,19 @@ describe.skipIf(!existsSync(BROWSER))(
       await page.close();
       stop.abort();
       await operator.done;
+    });
+
+    test("says that Datadog is down, and since when", async () => {
+      const budget = new Budget({ failureThreshold: 1 });
+      const permit = await budget.acquire("listMonitors", "drift", new AbortController().signal);
+      permit.failed();
+      await using served = await serveBoard(() => undefined, { budget });
+      const page = await browser.newPage();
+
+      await page.goto(served.url);
+
+      await page.locator("#progress", { hasText: /^Datadog: down since \d\d:\d\d:\d\d/ }).waitFor();
+      await page.close();
     });
 
     test("shows the conditions, objects and events of a service that is opened", async () => {
@@ -124,10 +138,9 @@ describe.skipIf(!existsSync(BROWSER))(
     test.skipIf(process.platform !== "linux")(
       "asks for the token where one is needed, and shows nothing before",
       async () => {
-        await using served = await serveBoard(
-          (board) => board.setConditions("ray", 1, [condition({})]),
-          "a-token",
-        );
+        await using served = await serveBoard((board) => board.setConditions("ray", 1, [condition({})]), {
+          token: "a-token",
+        });
         const page = await browser.newPage();
 
         await page.goto(served.url);
@@ -158,7 +171,10 @@ function complaintsOf(page: Page): string[] {
 }
 
 /** The page of a process that has this to say, without the operator that says it. */
-async function serveBoard(fill: (board: Board) => void, token?: string) {
+async function serveBoard(
+  fill: (board: Board) => void,
+  { token, budget = new Budget() }: { readonly token?: string; readonly budget?: Budget } = {},
+) {
   const consul = await startFakeConsul();
   const config = readConfig({}, { CONSUL_HTTP_ADDR: consul.url });
   const board = new Board("controller");
@@ -178,6 +194,7 @@ async function serveBoard(fill: (board: Board) => void, token?: string) {
       config,
       boards: new Map([["controller", board]]),
       standing: () => ({ role: "leader", epoch: 1 }),
+      budget,
     }),
     files: pageFiles(),
   });

@@ -2,6 +2,8 @@ import { globSync, readFileSync } from "node:fs";
 
 import { expect, test } from "vitest";
 
+import { Budget } from "../../engine/budget.ts";
+import { measureBudget } from "../../engine/budget/measure.ts";
 import { createMetrics } from "../../engine/metrics.ts";
 import { summarize } from "../../engine/status/status.ts";
 
@@ -21,7 +23,9 @@ const OTHERS = new Set(
 );
 
 test("the metrics of operations.md are those of the program", async () => {
-  const metrics = await createMetrics().registry.getMetricsAsJSON();
+  const { registry } = createMetrics();
+  measureBudget(registry, new Budget());
+  const metrics = await registry.getMetricsAsJSON();
 
   const shown = firstColumn(section(page("operations.md"), "Metrics"));
 
