@@ -104,6 +104,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
         store,
         intents,
         mayWrite: async () => await term.check(),
+        nextTryInMs: () => process.budget.status.down?.nextTryInMs,
         onProgress: (controller, left, total) => process.budget.announce(controller, { left, total }),
         tellsAccepted: true,
       },

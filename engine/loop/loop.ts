@@ -38,6 +38,8 @@ export interface LoopOptions<S extends Snapshot, Body> {
   readonly limit: DeleteLimit;
   /** Hashes of plans that a person approved. */
   readonly approved: () => ReadonlySet<string>;
+  /** In how many milliseconds the other system is tried again, while it is known to be down. */
+  readonly nextTryInMs?: (() => number | undefined) | undefined;
   /** Is told how many actions of a pass are left, and how many there were. */
   readonly onProgress?: ((left: number, total: number) => void) | undefined;
   readonly log: Log;
@@ -358,7 +360,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   #scheduleNext(report: Report<Body>, wasFresh: boolean): void {
     const { error } = report;
     if (error === undefined) this.#schedule.succeeded({ wasFresh, isUnfinished: report.left > 0 });
-    else this.#schedule.failed(...pauseAfter(error));
+    else this.#schedule.failed(...pauseAfter(error, this.#options.nextTryInMs?.()));
 
     const now = this.#clock.wallMs();
     const graceEnd = this.#absence.nextEnd(this.#options.graceMs, now);

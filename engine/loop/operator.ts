@@ -77,6 +77,8 @@ export interface PassOptions<S extends Snapshot> {
   readonly store: StatusStore;
   /** Throws if we may no longer write. */
   readonly mayWrite: (signal: AbortSignal) => Promise<void>;
+  /** In how many milliseconds the system that all these controllers write to is tried again, while it is down. */
+  readonly nextTryInMs?: () => number | undefined;
   /** Is told how many actions of a controller's pass are left, and how many there were. */
   readonly onProgress?: (controller: string, left: number, total: number) => void;
   /** True for the role that says whether a wish is accepted. */
@@ -221,6 +223,7 @@ export function startLoop<S extends Snapshot>(
       await storeNewcomers(board, { prefix, store }, inner);
     },
     board,
+    nextTryInMs: options.nextTryInMs,
     onProgress: (left, total) => options.onProgress?.(registration.controller.name, left, total),
     approved: () => feed.control.approved,
   });

@@ -9,9 +9,7 @@ const RETRY_CAP_MS = 300_000;
 const MOST_ASKED_MS = 600_000;
 /** What waits for a person's approval goes on soon after it. */
 const APPROVAL_CAP_MS = 10_000;
-/** Calls to a system that is down fail at once, but for a single one a minute at most: the budget sees to that. */
-const UNAVAILABLE_CAP_MS = 60_000;
-/** Whoever was told when the next try is due, comes then. */
+/** While the other system is known to be down, whoever needs it comes when the next try is due. */
 const DOWN_CAP_MS = 1_000;
 
 /** Knows when the next pass and the next verification of one loop are due. All times are of the monotonic clock. */
@@ -113,11 +111,16 @@ export class Schedule {
   }
 }
 
-/** How long an error asks us to wait, and up to where our own pause grows. */
-export function pauseAfter(error: Error): readonly [askedMs: number, capMs?: number] {
+/**
+ * How long an error asks us to wait, and up to where our own pause grows.
+ *
+ * @param nextTryInMs When the other system is tried again, if it is known to be down.
+ */
+export function pauseAfter(error: Error, nextTryInMs?: number): readonly [askedMs: number, capMs?: number] {
   if (error instanceof RefusedError) return [0, APPROVAL_CAP_MS];
   if (!(error instanceof ApiError)) return [0];
   const askedMs = error.retryAfterMs ?? 0;
   if (error instanceof DownError) return [askedMs, DOWN_CAP_MS];
-  return error.failure === "unavailable" ? [askedMs, UNAVAILABLE_CAP_MS] : [askedMs];
+  const isDown = nextTryInMs !== undefined && error.failure === "unavailable";
+  return isDown ? [Math.max(askedMs, nextTryInMs), DOWN_CAP_MS] : [askedMs];
 }
