@@ -15,6 +15,9 @@ export interface Options {
   readonly yes?: boolean;
   readonly once?: boolean;
   readonly realDatadog?: boolean;
+  readonly fix?: boolean;
+  readonly outputDir?: string;
+  readonly force?: boolean;
 }
 
 /** One call of a command. */

@@ -105,6 +105,27 @@ const COMMANDS: readonly Description[] = [
     load: async () => (await import("./commands/validate.ts")).validate,
   },
   {
+    usage: "lint <path...>",
+    summary: "repair or refuse each alert of a list, offline",
+    details:
+      "Takes YAML or JSON: a list of alerts, one below monitors: or alerts:, monitors as Datadog's API or Terraform's JSON has them, or metric, operator, threshold and window. - reads standard input. With --fix, documents go to standard output and the verdicts to standard error; refused alerts are left out and named in comments.",
+    settings: ["policy", "packsDir"],
+    options: [
+      new Option("--fix", "print the repaired alerts as documents"),
+      new Option("--service <name>", "make them the monitors of this service, in one document"),
+      new Option("--output-dir <dir>", "with --fix: write documents as files below this folder"),
+      new Option("--force", "with --output-dir: overwrite files that are there"),
+      outputOption(["table", "json", "yaml"]),
+    ],
+    examples: [
+      "dd-observe lint alerts.yaml",
+      "dd-observe lint alerts.yaml --fix --output-dir observability",
+      "dd-observe lint - --fix --service ray < alerts.json",
+    ],
+    exit: "0 if every alert is ok, 2 if one was repaired or refused, 1 for an error",
+    load: async () => (await import("./commands/lint.ts")).lint,
+  },
+  {
     usage: "get [kind] [names...]",
     summary: `list ${KINDS.replaceAll("|", ", ")}`,
     details: `Kinds: ${KINDS.replaceAll("|", ", ")}. Services if none is given.`,

@@ -1,0 +1,151 @@
+import { splitComparison } from "../comparison.ts";
+import { isMetricMonitor, newQuery, NOTHING, refuse, type Change, type Draft, type World } from "./alert.ts";
+import { slipOf, systemOf } from "./known-metrics.ts";
+import { ASSUMED_NAMES, COUNTERS, NAMES_WITH_NOTES, UNITS, type AssumedName } from "./metric-names.ts";
+import { mapSeries, parseMetricQuery, printMetricQuery, seriesOf, type Series } from "./metric-query.ts";
+
+/** Names that nothing sends: put right where another name means the same, refused where none does. */
+export function assumedNames(draft: Draft): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const parsed = parseMetricQuery(draft.query);
+  const asked = seriesOf(parsed.parts).map(({ metric }) => metric);
+  const nothing = asked.find(
+    (metric) => assumed(metric) !== undefined && assumed(metric)?.instead === undefined,
+  );
+  if (nothing !== undefined) {
+    const message = `${nothing}: ${assumed(nothing)?.note}`;
+    return refuse("UnknownMetric", "query", message, "choose a metric that says what is meant");
+  }
+  const query = mapSeries(parsed, (series) => {
+    const name = assumed(series.metric);
+    return name?.instead === undefined ? series : instead(series, name, name.instead);
+  });
+  const why = [...new Set(asked)].flatMap((metric) => assumed(metric)?.note ?? []).join("; ");
+  const notes = [...new Set(asked)].flatMap((metric) => NAMES_WITH_NOTES[metric] ?? []);
+  return { ...newQuery(draft, printMetricQuery(query), why), notes };
+}
+
+function assumed(metric: string): AssumedName | undefined {
+  return Object.hasOwn(ASSUMED_NAMES, metric) ? ASSUMED_NAMES[metric] : undefined;
+}
+
+function instead(series: Series, { tag, aggregator }: AssumedName, template: string): string {
+  const given = series.scope?.trim() ?? "*";
+  const scope = tag === undefined ? given : given === "*" || given === "" ? tag : `${given},${tag}`;
+  return template
+    .replaceAll("<a>:", `${aggregator ?? series.aggregator ?? "avg"}:`)
+    .replaceAll("<s>", () => `{${scope}}${series.by}`)
+    .concat(series.methods.join(""));
+}
+
+/** Of systems that packs know: a slip of a name is refused, another unknown one is worth a word. */
+export function unknownNames(draft: Draft, { known }: World): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const notes: string[] = [];
+  for (const { metric } of seriesOf(parseMetricQuery(draft.query).parts)) {
+    if (known.names.has(metric) || assumed(metric) !== undefined || !known.systems.has(systemOf(metric)))
+      continue;
+    const slip = slipOf(metric, known);
+    if (slip !== undefined) {
+      const message = `nothing is known to send ${metric}; did you mean ${slip}?`;
+      return refuse("UnknownMetric", "query", message, `write ${slip}`);
+    }
+    notes.push(
+      `no pack names ${metric}; look whether ${systemOf(metric)} sends it, or the alert stays without data`,
+    );
+  }
+  return { notes: [...new Set(notes)] };
+}
+
+/**
+ * A counter arrives as a rate per second, so its average over time is no number of events. Where one
+ * counter is compared with a whole number, the number of events is meant.
+ */
+export function averageOfCount(draft: Draft): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const parsed = parseMetricQuery(draft.query);
+  const series = seriesOf(parsed.parts);
+  const aggregator = parsed.head?.aggregator;
+  if (parsed.head?.text.includes("change") || (aggregator !== "avg" && aggregator !== "sum")) return NOTHING;
+  if (series.length === 0 || !series.every(isCounter) || series.some(hasRate)) return NOTHING;
+  if (aggregator === "sum" && series.every(isCounted)) return NOTHING;
+
+  const threshold = splitComparison(draft.query)?.threshold;
+  const advice = `for events: sum(${parsed.head?.window}):sum:${series[0]?.metric}{*}.as_count(); for a rate per second: .as_rate()`;
+  const spaced = series.find((one) => one.aggregator !== undefined && one.aggregator !== "sum");
+  if (spaced !== undefined) {
+    const message = `${spaced.metric} counts events and arrives as a rate per second; whether ${spaced.aggregator}: over its sources or their number is meant can't be told`;
+    return refuse("AverageOfCount", "query", message, advice);
+  }
+  if (series.length === 1 && threshold !== undefined && !Number.isInteger(threshold)) {
+    const message = `${series[0]?.metric} counts events and arrives as a rate per second; whether ${threshold} is a rate can't be told`;
+    return refuse("AverageOfCount", "query", message, advice);
+  }
+  const head =
+    parsed.head === undefined
+      ? undefined
+      : { ...parsed.head, text: parsed.head.text.replace(/^(\s*)avg\b/, "$1sum") };
+  const counted = mapSeries({ ...parsed, head }, (one) => ({
+    ...one,
+    aggregator: "sum",
+    methods: isCounted(one) ? one.methods : [...one.methods, ".as_count()"],
+  }));
+  const why =
+    "a counter arrives as a rate per second; sum and as_count() give the number of events in the window";
+  return newQuery(draft, printMetricQuery(counted), why);
+}
+
+function isCounter({ metric, methods }: Series): boolean {
+  return (
+    metric.endsWith(".count") || COUNTERS.has(metric) || methods.some((method) => /as_count/.test(method))
+  );
+}
+
+function isCounted({ methods }: Series): boolean {
+  return methods.some((method) => /as_count/.test(method));
+}
+
+function hasRate({ methods }: Series): boolean {
+  return methods.some((method) => /as_rate|rollup/.test(method));
+}
+
+/** A limit of 90 for a share of 0 to 1, or of 0.9 for percent: possible, but hardly meant. */
+export function unitOfThreshold(draft: Draft): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const threshold = splitComparison(draft.query)?.threshold;
+  if (threshold === undefined || threshold === 0) return NOTHING;
+  const unit = unitOf(draft.query);
+  const size = Math.abs(threshold);
+  if (unit === "ratio" && size > 1.5 && size <= 100)
+    return {
+      notes: [
+        `the value is a share from 0 to 1, and the threshold is ${threshold}; for percent write ${threshold / 100}, or 100 * before the query`,
+      ],
+    };
+  if (unit === "percent" && size <= 1)
+    return {
+      notes: [
+        `the value is in percent, and the threshold is ${threshold}; a share of ${threshold} is ${threshold * 100}`,
+      ],
+    };
+  return NOTHING;
+}
+
+const PART = /(?:used|free|available|usable|failed|failures|errors|pending|success|hits)/;
+const WHOLE = /(?:total|max|capacity|limit|completed|requests)/;
+
+/** What is known of a whole expression: one metric of known unit, or a part of something divided by the whole. */
+function unitOf(query: string): "percent" | "ratio" | undefined {
+  const { parts } = parseMetricQuery(query);
+  const series = seriesOf(parts);
+  const [first, second] = series;
+  const signs = parts.filter((part) => typeof part === "string").join("");
+  if (series.length === 1 && first !== undefined && !/[*/]/.test(signs))
+    return Object.hasOwn(UNITS, first.metric) ? UNITS[first.metric] : undefined;
+  if (first === undefined || second === undefined || !signs.includes("/")) return undefined;
+  const isShare =
+    PART.test(first.metric) &&
+    (WHOLE.test(second.metric) || series.slice(1).some((one) => one.metric === first.metric));
+  if (!isShare) return undefined;
+  return /\b100(?:\.0)?\b/.test(signs) ? "percent" : "ratio";
+}

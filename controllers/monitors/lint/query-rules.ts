@@ -1,0 +1,124 @@
+import { splitComparison } from "../comparison.ts";
+import { isObject } from "../canonical.ts";
+import { isMetricMonitor, newQuery, NOTHING, refuse, type Change, type Draft } from "./alert.ts";
+import { mapSeries, parseMetricQuery, printMetricQuery, seriesOf } from "./metric-query.ts";
+import { windowOf } from "./shorthand.ts";
+
+/** `.9` → `0.9`, but neither in a scope nor in quotes. */
+export function leadingZero(draft: Draft): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const query = draft.query.replaceAll(/\{[^}]*\}|"[^"]*"|'[^']*'|(?<![\w.)}\]])\.\d+/g, (text) =>
+    text.startsWith(".") ? `0${text}` : text,
+  );
+  return newQuery(draft, query, "Datadog takes no number that begins with a dot");
+}
+
+/** `> 90%`, `> 10k`: a threshold is a plain number. */
+export function plainThreshold(draft: Draft): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const query = draft.query.replace(
+    /([<>=]\s*-?)([\d_,]*\d(?:\.\d+)?)\s*(%|k|M)?\s*$/,
+    (_all, before, number, unit) => {
+      const factor = unit === "k" ? 1_000 : unit === "M" ? 1_000_000 : 1;
+      const plain = String(number).replaceAll(/[_,]/g, "");
+      return `${before}${factor === 1 ? plain : Number(plain) * factor}`;
+    },
+  );
+  return newQuery(draft, query, "a threshold is a plain number");
+}
+
+/** No comparison, but a threshold in the options that leaves no doubt about the side. */
+export function missingComparison(draft: Draft): Change {
+  if (!isMetricMonitor(draft) || draft.query === "") return NOTHING;
+  if (splitComparison(draft.query) !== undefined) return NOTHING;
+  const thresholds = isObject(draft.options["thresholds"]) ? draft.options["thresholds"] : {};
+  const { critical, warning, critical_recovery: recovery } = thresholds;
+  const healthy = typeof warning === "number" ? warning : recovery;
+  if (/[<>=]/.test(draft.query)) return NOTHING;
+  if (typeof critical !== "number")
+    return refuse(
+      "MissingThreshold",
+      "query",
+      "the query compares with nothing",
+      "end it with a comparison, such as > 0.9",
+    );
+  if (typeof healthy !== "number" || healthy === critical)
+    return refuse(
+      "MissingOperator",
+      "query",
+      `the query compares with nothing, and critical: ${critical} does not say whether more or less is bad`,
+      `end the query with > ${critical} or < ${critical}`,
+    );
+  const operator = healthy < critical ? ">" : "<";
+  const why = `the query compared with nothing; the thresholds say that ${operator === ">" ? "more" : "less"} is bad`;
+  return newQuery(draft, `${draft.query} ${operator} ${critical}`, why);
+}
+
+/** No `avg(last_5m):`, or one with a window such as `5m`. */
+export function missingTime(draft: Draft): Change {
+  if (!isMetricMonitor(draft) || draft.query === "") return NOTHING;
+  const parsed = parseMetricQuery(draft.query);
+  const { head } = parsed;
+  if (head === undefined) {
+    const query = `avg(last_5m):${draft.query.trim()}`;
+    return newQuery(draft, query, "Datadog asks how time is summed up, and over which window");
+  }
+  const aggregator = ALIASES[head.aggregator] ?? head.aggregator;
+  const window = /^(?:last|next|current)_/.test(head.window) ? head.window : windowOf(head.window);
+  if (window === undefined) {
+    const message = `"${head.window}" is no window of time`;
+    return refuse("InvalidWindow", "query", message, "write last_5m, last_1h, last_1d or current_1mo");
+  }
+  const text = head.text
+    .replace(new RegExp(`\\b${head.aggregator}(?=\\s*\\()`), aggregator)
+    .replace(head.window === "" ? /\(\s*\)/ : head.window, head.window === "" ? `(${window})` : window);
+  const query = printMetricQuery({ ...parsed, head: { ...head, text } });
+  return newQuery(draft, query, "Datadog's word for the window and for how time is summed up");
+}
+
+const ALIASES: Readonly<Record<string, string>> = {
+  average: "avg",
+  mean: "avg",
+  total: "sum",
+  maximum: "max",
+  minimum: "min",
+};
+
+/** `mean:a.b{*}` → `avg:a.b{*}` */
+export function aggregatorByAnotherName(draft: Draft): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const query = mapSeries(parseMetricQuery(draft.query), (series) => ({
+    ...series,
+    aggregator: ALIASES[series.aggregator ?? ""] ?? series.aggregator,
+  }));
+  return newQuery(draft, printMetricQuery(query), "Datadog's word for the aggregator");
+}
+
+export function hyphenInName(draft: Draft): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const query = mapSeries(parseMetricQuery(draft.query), (series) => ({
+    ...series,
+    metric: series.metric.replaceAll("-", "_"),
+  }));
+  return newQuery(draft, printMetricQuery(query), "a metric's name has no hyphen; Datadog stores it as _");
+}
+
+export function missingScope(draft: Draft): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const query = mapSeries(parseMetricQuery(draft.query), (series) =>
+    series.scope !== undefined || series.by.includes("{")
+      ? { ...series, scope: series.scope?.trim() === "" ? "*" : series.scope }
+      : { ...series, scope: "*" },
+  );
+  return newQuery(draft, printMetricQuery(query), "a metric needs a scope; {*} is all of it");
+}
+
+/** Datadog takes a metric without an aggregator as an average; written out, everybody sees it. */
+export function missingAggregator(draft: Draft): Change {
+  if (!isMetricMonitor(draft)) return NOTHING;
+  const parsed = parseMetricQuery(draft.query);
+  if (seriesOf(parsed.parts).every(({ aggregator }) => aggregator !== undefined)) return NOTHING;
+  const query = mapSeries(parsed, (series) => ({ ...series, aggregator: series.aggregator ?? "avg" }));
+  const why = "Datadog takes no aggregator as avg; written out it says how hosts and groups are joined";
+  return newQuery(draft, printMetricQuery(query), why);
+}
