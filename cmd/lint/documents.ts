@@ -6,7 +6,8 @@ import type { Ground } from "../../crds/resolve.ts";
 import { documentOfFile, validateText } from "../../crds/validate.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
 import { documentFields } from "../../controllers/monitors/lint/document.ts";
-import type { Verdict } from "../../controllers/monitors/lint/lint.ts";
+import { referencesIn, type Verdict } from "../../controllers/monitors/lint/lint.ts";
+import { UsageError } from "../print.ts";
 
 /** A document that a fixed alert became, or the monitors of a service. */
 export interface FixedDocument {
@@ -28,6 +29,11 @@ export interface Fixed {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+interface Kept {
+  readonly verdict: Verdict;
+  readonly fields: Fields;
+}
+
 /**
  * The documents of what is ok or repaired. Each has passed `validate`; an alert whose document
  * would not pass is left out, with the reason.
@@ -37,13 +43,14 @@ export function fixedDocuments(
   ground: Ground,
   service: string | undefined,
 ): Fixed {
-  const kept: { readonly verdict: Verdict; readonly fields: Fields }[] = [];
+  const kept: Kept[] = [];
   const leftOut: LeftOut[] = [];
   for (const verdict of verdicts) {
     const whole = wholeDocument(verdict, ground, service);
     if (Array.isArray(whole)) leftOut.push({ name: verdict.name, why: whole });
     else kept.push({ verdict, fields: whole as Fields });
   }
+  dropBrokenComposites(kept, leftOut, service);
   if (service === undefined) {
     const documents = kept.map(({ verdict, fields }) => ({
       key: `_monitors/${verdict.slug}`,
@@ -54,7 +61,40 @@ export function fixedDocuments(
   if (kept.length === 0) return { documents: [], leftOut };
   const monitors = Object.fromEntries(kept.map(({ verdict, fields }) => [verdict.slug, fields]));
   const around = surroundings(kept.map(({ verdict }) => verdict));
-  return { documents: [{ key: service, text: textOf({ ...around, monitors }) }], leftOut };
+  for (const { verdict } of kept) leftOut.push(...unsaid(verdict, around));
+  const text = textOf({ ...around, monitors });
+  const [problem] = problemsIn(service, text, ground);
+  if (problem !== undefined)
+    throw new UsageError(
+      `the alerts make no document of ${service}: ${problem}`,
+      "Lint fewer of them at once.",
+    );
+  return { documents: [{ key: service, text }], leftOut };
+}
+
+/** A composite whose parts are in no document would wait for them for ever. */
+function dropBrokenComposites(kept: Kept[], leftOut: LeftOut[], service: string | undefined): void {
+  const keyOf = ({ slug }: Verdict): string => (service === undefined ? `_monitors/${slug}` : slug);
+  for (;;) {
+    const keys = new Set(kept.map(({ verdict }) => keyOf(verdict)));
+    const missing = ({ verdict }: Kept): string | undefined =>
+      referencesIn(verdict.alert.query).find((key) => !keys.has(key));
+    const index = kept.findIndex((one) => missing(one) !== undefined);
+    const broken = kept[index];
+    if (broken === undefined) return;
+    leftOut.push({ name: broken.verdict.name, why: [`it joins ${missing(broken)}, which is left out`] });
+    kept.splice(index, 1);
+  }
+}
+
+/** What an alert says of env and team and the service's document does not. */
+function unsaid({ name, alert }: Verdict, around: Fields): readonly LeftOut[] {
+  return (["env", "team"] as const)
+    .filter((field) => alert[field] !== undefined && around[field] === undefined)
+    .map((field) => ({
+      name: `${field} of ${name}`,
+      why: [`the alerts differ in ${field}, and a service has one; set ${field} at the top of the document`],
+    }));
 }
 
 /** The fields of one alert, once its document alone has passed; else what is wrong. */

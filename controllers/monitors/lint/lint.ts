@@ -36,12 +36,43 @@ export function lintAlerts(alerts: readonly RawAlert[], { known, service }: Lint
     for (const name of [slug, draft.name ?? slug]) references.set(name.toLowerCase(), key);
   }
   const seen = new Map<string, string>();
-  return begun.map((one) => {
+  const verdicts = begun.map((one) => {
     let found: Found = one;
     for (const rule of RULES) found = merged(found, rule(found.draft, { known, references } satisfies World));
     const twin = twinOf(found.draft, one.name, seen);
-    return verdict(one, twin === undefined ? withRemaining(found) : merged(found, twin));
+    return verdictOf(one, twin === undefined ? withRemaining(found) : merged(found, twin));
   });
+  return withoutRefusedParts(verdicts, references);
+}
+
+/** Keys of the monitors that a composite joins by reference. */
+export function referencesIn(query: string): readonly string[] {
+  return [...query.matchAll(/\$\{monitor:([^}]*)\}/g)].map(([, key]) => key ?? "");
+}
+
+/** A composite can't join what is refused, nor one that joins such. */
+function withoutRefusedParts(
+  verdicts: readonly Verdict[],
+  references: ReadonlyMap<string, string>,
+): readonly Verdict[] {
+  const refused = new Map(
+    verdicts
+      .filter(({ state }) => state === "refused")
+      .map(({ slug, name }) => [references.get(slug) ?? slug, name]),
+  );
+  const joins = (verdict: Verdict): string | undefined =>
+    verdict.state === "refused"
+      ? undefined
+      : referencesIn(verdict.alert.query).find((key) => refused.has(key));
+  const broken = verdicts.find((verdict) => joins(verdict) !== undefined);
+  if (broken === undefined) return verdicts;
+  const part = refused.get(joins(broken) ?? "");
+  const message = `it joins "${part}", which is refused`;
+  const refusal = { reason: "RefusedPart", path: "query", message, advice: `put "${part}" right first` };
+  const now = verdicts.map((one): Verdict =>
+    one === broken ? { ...one, state: "refused", refusals: [...one.refusals, refusal] } : one,
+  );
+  return withoutRefusedParts(now, references);
 }
 
 /** What the rules have found so far. */
@@ -134,7 +165,7 @@ function withRemaining(found: Found): Found {
   return { ...found, refusals };
 }
 
-function verdict({ name, slug, at }: Named, { draft, repairs, refusals, notes }: Found): Verdict {
+function verdictOf({ name, slug, at }: Named, { draft, repairs, refusals, notes }: Found): Verdict {
   const state = refusals.length > 0 ? "refused" : repairs.length > 0 ? "repaired" : "ok";
   return { state, name, slug, at, repairs, refusals, notes, alert: draft };
 }

@@ -1,7 +1,8 @@
 import { splitComparison } from "../comparison.ts";
 import { isMetricMonitor, newQuery, NOTHING, refuse, type Change, type Draft, type World } from "./alert.ts";
 import { slipOf, systemOf } from "./known-metrics.ts";
-import { ASSUMED_NAMES, COUNTERS, NAMES_WITH_NOTES, UNITS, type AssumedName } from "./metric-names.ts";
+import { unitOf } from "./unit.ts";
+import { ASSUMED_NAMES, COUNTERS, NAMES_WITH_NOTES, type AssumedName } from "./metric-names.ts";
 import { mapSeries, parseMetricQuery, printMetricQuery, seriesOf, type Series } from "./metric-query.ts";
 
 /** Names that nothing sends: put right where another name means the same, refused where none does. */
@@ -61,13 +62,15 @@ export function unknownNames(draft: Draft, { known }: World): Change {
  * A counter arrives as a rate per second, so its average over time is no number of events. Where one
  * counter is compared with a whole number, the number of events is meant.
  */
-export function averageOfCount(draft: Draft): Change {
+export function averageOfCount(draft: Draft, { known }: World): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
   const parsed = parseMetricQuery(draft.query);
   const series = seriesOf(parsed.parts);
   const aggregator = parsed.head?.aggregator;
   if (parsed.head?.text.includes("change") || (aggregator !== "avg" && aggregator !== "sum")) return NOTHING;
-  if (series.length === 0 || !series.every(isCounter) || series.some(hasRate)) return NOTHING;
+  if (series.length === 0 || series.some(hasRate)) return NOTHING;
+  if (!series.every(isCounter))
+    return aggregator === "avg" ? { notes: perhapsCounters(series, known) } : NOTHING;
   if (aggregator === "sum" && series.every(isCounted)) return NOTHING;
 
   const threshold = splitComparison(draft.query)?.threshold;
@@ -94,6 +97,17 @@ export function averageOfCount(draft: Draft): Change {
     "a counter arrives as a rate per second; sum and as_count() give the number of events in the window";
   return newQuery(draft, printMetricQuery(counted), why);
 }
+
+/** Names of which many are counters; whether this one is, only its sender knows. */
+function perhapsCounters(series: readonly Series[], { names }: World["known"]): readonly string[] {
+  const looks = series.filter(({ metric }) => COUNTER_LIKE.test(metric) && !names.has(metric));
+  return [...new Set(looks.map(({ metric }) => metric))].map(
+    (metric) =>
+      `if ${metric} is a counter, its average is a rate per second; for events write sum(…):sum:${metric}{*}.as_count()`,
+  );
+}
+
+const COUNTER_LIKE = /(?:_total|[._](?:errors|failures|failed|requests|hits|exceptions|timeouts|retries))$/;
 
 function isCounter({ metric, methods }: Series): boolean {
   return (
@@ -129,23 +143,4 @@ export function unitOfThreshold(draft: Draft): Change {
       ],
     };
   return NOTHING;
-}
-
-const PART = /(?:used|free|available|usable|failed|failures|errors|pending|success|hits)/;
-const WHOLE = /(?:total|max|capacity|limit|completed|requests)/;
-
-/** What is known of a whole expression: one metric of known unit, or a part of something divided by the whole. */
-function unitOf(query: string): "percent" | "ratio" | undefined {
-  const { parts } = parseMetricQuery(query);
-  const series = seriesOf(parts);
-  const [first, second] = series;
-  const signs = parts.filter((part) => typeof part === "string").join("");
-  if (series.length === 1 && first !== undefined && !/[*/]/.test(signs))
-    return Object.hasOwn(UNITS, first.metric) ? UNITS[first.metric] : undefined;
-  if (first === undefined || second === undefined || !signs.includes("/")) return undefined;
-  const isShare =
-    PART.test(first.metric) &&
-    (WHOLE.test(second.metric) || series.slice(1).some((one) => one.metric === first.metric));
-  if (!isShare) return undefined;
-  return /\b100(?:\.0)?\b/.test(signs) ? "percent" : "ratio";
 }

@@ -1,6 +1,7 @@
 import { splitComparison } from "../comparison.ts";
 import { isObject } from "../canonical.ts";
 import { isMetricMonitor, newQuery, NOTHING, refuse, type Change, type Draft } from "./alert.ts";
+import { unitOf } from "./unit.ts";
 import { mapSeries, parseMetricQuery, printMetricQuery, seriesOf } from "./metric-query.ts";
 import { windowOf } from "./shorthand.ts";
 
@@ -13,18 +14,23 @@ export function leadingZero(draft: Draft): Change {
   return newQuery(draft, query, "Datadog takes no number that begins with a dot");
 }
 
-/** `> 90%`, `> 10k`: a threshold is a plain number. */
+const SIZES: Readonly<Record<string, number>> = { k: 1_000, M: 1_000_000 };
+
+/** `> 90%`, `> 10k`: a threshold is a plain number. Percent of a share from 0 to 1 are hundredths. */
 export function plainThreshold(draft: Draft): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
-  const query = draft.query.replace(
-    /([<>=]\s*-?)([\d_,]*\d(?:\.\d+)?)\s*(%|k|M)?\s*$/,
-    (_all, before, number, unit) => {
-      const factor = unit === "k" ? 1_000 : unit === "M" ? 1_000_000 : 1;
-      const plain = String(number).replaceAll(/[_,]/g, "");
-      return `${before}${factor === 1 ? plain : Number(plain) * factor}`;
-    },
-  );
-  return newQuery(draft, query, "a threshold is a plain number");
+  const match = /([<>=]\s*-?)(\d[\d_,]*(?:\.\d+)?)\s*(%|k|M)?\s*$/.exec(draft.query);
+  if (match === null) return NOTHING;
+  const [, before = "", written = "", unit = ""] = match;
+  const digits = written.replaceAll(/[_,]/g, "");
+  const left = draft.query.slice(0, match.index);
+  const isShare = unit === "%" && unitOf(left) === "ratio";
+  const number = isShare ? Number(digits) / 100 : Number(digits) * (SIZES[unit] ?? 1);
+  if (unit === "" && digits === written) return NOTHING;
+  const why = isShare
+    ? "a threshold is a plain number, and the value a share from 0 to 1"
+    : "a threshold is a plain number";
+  return newQuery(draft, `${left}${before}${number}`, why);
 }
 
 /** No comparison, but a threshold in the options that leaves no doubt about the side. */
@@ -105,11 +111,11 @@ export function hyphenInName(draft: Draft): Change {
 
 export function missingScope(draft: Draft): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
-  const query = mapSeries(parseMetricQuery(draft.query), (series) =>
-    series.scope !== undefined || series.by.includes("{")
-      ? { ...series, scope: series.scope?.trim() === "" ? "*" : series.scope }
-      : { ...series, scope: "*" },
-  );
+  const query = mapSeries(parseMetricQuery(draft.query), (series) => {
+    // A brace that is never closed was meant as a scope.
+    if (series.by.startsWith("{")) return series;
+    return { ...series, scope: series.scope?.trim() === "" ? "*" : (series.scope ?? "*") };
+  });
   return newQuery(draft, printMetricQuery(query), "a metric needs a scope; {*} is all of it");
 }
 

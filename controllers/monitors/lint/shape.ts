@@ -70,7 +70,8 @@ export function shapeOf(raw: Json): Change {
     team: textOf(fields.get("team")),
     options,
   };
-  if (draft.query !== "") return { set: draft, repairs, refusals };
+  if (draft.query !== "" || refusals.some(({ reason }) => reason === "OtherLanguage"))
+    return { set: draft, repairs, refusals };
   const built = shorthandQuery(shorthand, options);
   return {
     set: { ...draft, ...built.set },
@@ -119,7 +120,7 @@ function collectOptions(
         reason: "UnknownOption",
         path,
         message: `Datadog has no monitor option ${name}`,
-        advice: `remove it, or use one of ${[...OPTION_NAMES].join(", ")}`,
+        advice: "remove it; Datadog refuses a monitor with an option that it doesn't know",
       });
       continue;
     }

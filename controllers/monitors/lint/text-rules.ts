@@ -16,7 +16,7 @@ export function missingName(draft: Draft): Change {
 function derivedName(query: string): string {
   const check = /^["']([\w.-]+)["']/.exec(query)?.[1];
   if (check !== undefined) return `${check} is not OK`;
-  const comparison = splitComparison(query);
+  const comparison = splitComparison(query.replace(/([<>=]\s*-?)(?=\.\d)/, "$10"));
   const metrics = seriesOf(parseMetricQuery(query).parts).map(({ metric }) => metric);
   if (comparison === undefined || metrics.length === 0) return query.slice(0, 100);
   const words: Readonly<Record<string, string>> = {
