@@ -40,7 +40,8 @@ test("architecture.md has every reason that a condition can have", () => {
     ],
     {
       cwd: ROOT,
-      exclude: ["**/*.test.ts"],
+      // What lint says of a list of alerts is no condition.
+      exclude: ["**/*.test.ts", "controllers/monitors/lint/**"],
     },
   );
   const inCode = files.flatMap((file) =>

@@ -5,7 +5,6 @@ import { hasRecordings, recordings } from "../../../test/recordings.ts";
 import { checkMonitor } from "../query.ts";
 import { knownMetrics } from "./known-metrics.ts";
 import { lintAlerts, type Verdict } from "./lint.ts";
-import { readAlerts } from "./read.ts";
 
 const known = knownMetrics(loadPacks());
 
@@ -237,6 +236,22 @@ describe("service checks", () => {
 });
 
 describe("shorthand", () => {
+  test("takes Terraform's flat options and texts for numbers", () => {
+    const [verdict] = lint({
+      name: "A",
+      type: "query alert",
+      query: "avg(last_5m):avg:a.b{*} > 10",
+      monitor_thresholds: [{ critical: "10", warning: 5 }],
+      renotify_interval: 30,
+      force_delete: true,
+    });
+
+    expect(verdict!.alert.options).toEqual({
+      renotify_interval: 30,
+      thresholds: { critical: 10, warning: 5 },
+    });
+  });
+
   test.for<[alert: object, query: string]>([
     [{ metric: "a.b", operator: ">", threshold: 5 }, "avg(last_5m):avg:a.b{*} > 5"],
     [{ metric: "a.b", operator: "below", threshold: "5", window: "1h" }, "avg(last_1h):avg:a.b{*} < 5"],
@@ -248,68 +263,6 @@ describe("shorthand", () => {
     [{ metric: "a.b.count", operator: ">", threshold: 5 }, "sum(last_5m):sum:a.b.count{*}.as_count() > 5"],
   ])("%j stands for %s", ([alert, query]) => {
     expect(one(alert)).toMatchObject({ state: "repaired", alert: { query } });
-  });
-});
-
-describe("the list as a whole", () => {
-  const query = (limit: number): string => `avg(last_5m):avg:a.b{*} > ${limit}`;
-
-  test("gives the second of one name another", () => {
-    const [first, second] = lint({ name: "Full", query: query(1) }, { name: "full!", query: query(2) });
-
-    expect([first!.slug, second!.slug, second!.name]).toEqual(["full", "full-2", "full! (2)"]);
-  });
-
-  test("refuses an alert that is there twice", () => {
-    const [first, second] = lint({ name: "A", query: query(1) }, { name: "B", query: query(1) });
-
-    expect(first!.state).toBe("repaired");
-    expect(why(second!)).toMatch(/same as "A"/);
-  });
-
-  test("joins a composite's parts by name, and says the nearest where there is none", () => {
-    const verdicts = lint(
-      { name: "Store full", query: query(1) },
-      { name: "CPU", query: query(2) },
-      { name: "Both", query: '"Store full" && !cpu && 123' },
-      { name: "Slip", query: "'Store ful' && cpu" },
-    );
-
-    expect(verdicts[2]).toMatchObject({
-      state: "repaired",
-      alert: {
-        type: "composite",
-        query: "${monitor:_monitors/store-full} && !${monitor:_monitors/cpu} && 123",
-      },
-    });
-    expect(why(verdicts[3]!)).toMatch(/the nearest is "store full"/);
-  });
-
-  test("names the parts as the service's own where it becomes one", () => {
-    const alerts = [
-      { name: "A", query: query(1) },
-      { name: "B", query: query(2) },
-      { name: "C", query: "A && B" },
-    ];
-
-    const verdicts = lintAlerts(
-      alerts.map((value) => ({ value })),
-      { known, service: "ray" },
-    );
-
-    expect(verdicts[2]!.alert.query).toBe("${monitor:a} && ${monitor:b}");
-  });
-
-  test("refuses a composite whose part is refused", () => {
-    const verdicts = lint(
-      { name: "A", query: "avg(last_5m):avg:a.b{*}" },
-      { name: "B", query: query(2) },
-      { name: "C", query: "A && B" },
-      { name: "D", query: "C || B" },
-    );
-
-    expect(verdicts.map(({ state }) => state)).toEqual(["refused", "repaired", "refused", "refused"]);
-    expect(why(verdicts[3]!)).toMatch(/joins "C", which is refused/);
   });
 });
 
@@ -371,59 +324,5 @@ describe.skipIf(!hasRecordings)("over the recordings of the real API", () => {
         checkMonitor({ type: alert.type, query: alert.query, options: alert.options }).length > 0,
     );
     expect(bad).toEqual([]);
-  });
-});
-
-describe("reading", () => {
-  test.for<[form: string, text: string, keys: readonly (string | undefined)[]]>([
-    ["a list", "- {query: a}\n- {query: b}", [undefined, undefined]],
-    ["a list below monitors", "monitors: [{query: a}]", [undefined]],
-    ["a mapping below alerts", "alerts: {full: {query: a}}", ["full"]],
-    [
-      "several documents",
-      "- query: a\n---\nalerts:\n  - query: b\n---\nquery: c",
-      [undefined, undefined, undefined],
-    ],
-    ["one alert", '{"query": "a"}', [undefined]],
-    ["Terraform's JSON", '{"resource": {"datadog_monitor": {"full": [{"query": "a"}]}}}', ["full"]],
-    ["nothing", "# nothing\n", []],
-  ])("takes %s", ([, text, keys]) => {
-    const read = readAlerts(text);
-
-    expect(read.ok && read.alerts.map(({ key }) => key)).toEqual(keys);
-  });
-
-  test("knows the line of each alert", () => {
-    const read = readAlerts("- query: a\n- query: b\n---\nalerts:\n  - query: c\n");
-
-    expect(read.ok && read.alerts.map(({ at }) => at?.line)).toEqual([1, 2, 5]);
-  });
-
-  test.for<[text: string, message: RegExp]>([
-    ["message: @slack-ml", /needs quotes/],
-    ["a: 1", /no list of alerts/],
-    ["- 5", /0 is no alert/],
-    ["- *x", /alias|anchor/i],
-    [`- query: ${"x".repeat(1_100_000)}`, /larger than/],
-  ])("says what is wrong with %s", ([text, message]) => {
-    const read = readAlerts(text);
-
-    expect(read.ok ? "" : read.message).toMatch(message);
-  });
-
-  test("takes Terraform's flat options and texts for numbers", () => {
-    const [verdict] = lint({
-      name: "A",
-      type: "query alert",
-      query: "avg(last_5m):avg:a.b{*} > 10",
-      monitor_thresholds: [{ critical: "10", warning: 5 }],
-      renotify_interval: 30,
-      force_delete: true,
-    });
-
-    expect(verdict!.alert.options).toEqual({
-      renotify_interval: 30,
-      thresholds: { critical: 10, warning: 5 },
-    });
   });
 });

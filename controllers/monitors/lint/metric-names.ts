@@ -64,10 +64,12 @@ export const ASSUMED_NAMES: Readonly<Record<string, AssumedName>> = {
 };
 
 /** Real, and easily taken for something else. */
-export const NAMES_WITH_NOTES: Readonly<Record<string, string>> = {
-  "nats.jetstream.messages.stored":
-    "nats.jetstream.messages.stored counts every replica and everything that streams retain; a backlog is nats.jetstream.consumer.pending{is_consumer_leader:true} by {stream_name,consumer_name}",
-};
+export const NAMES_WITH_NOTES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    "nats.jetstream.messages.stored":
+      "nats.jetstream.messages.stored counts every replica and everything that streams retain; a backlog is nats.jetstream.consumer.pending{is_consumer_leader:true} by {stream_name,consumer_name}",
+  }),
+);
 
 /** Unit where it decides about thresholds. */
 export type Unit = "percent" | "ratio";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { loadPacks } from "../../../engine/sources/packs.ts";
@@ -26,6 +27,38 @@ test.for(QUERIES)("%j printed is what was parsed", (query) => {
   expect(printMetricQuery(parseMetricQuery(query))).toBe(query);
 });
 
+test("any text printed is what was parsed", () => {
+  const pieces = fc.constantFrom(
+    "avg",
+    "(",
+    ")",
+    "last_5m",
+    ":",
+    "a.b",
+    "{",
+    "*",
+    "}",
+    " by ",
+    ".as_count()",
+    " / ",
+    "-",
+    "'",
+    ",",
+    ".9",
+    " > ",
+    "1",
+  );
+  const text = fc.oneof(
+    fc.string(),
+    fc.array(pieces, { maxLength: 30 }).map((some) => some.join("")),
+  );
+
+  fc.assert(
+    fc.property(text, (query) => printMetricQuery(parseMetricQuery(query)) === query),
+    { numRuns: 2_000 },
+  );
+});
+
 test("takes a query apart", () => {
   const { head, parts, tail } = parseMetricQuery(
     "sum(last_15m):default_zero(sum:a.b{x:y} by {host}.rollup(sum, 60).as_count()) / c.d > 0.9",
@@ -36,12 +69,23 @@ test("takes a query apart", () => {
     {
       kind: "series",
       aggregator: "sum",
+      colon: ":",
       metric: "a.b",
+      gap: "",
       scope: "x:y",
       by: " by {host}",
       methods: [".rollup(sum, 60)", ".as_count()"],
     },
-    { kind: "series", aggregator: undefined, metric: "c.d", scope: undefined, by: "", methods: [] },
+    {
+      kind: "series",
+      aggregator: undefined,
+      colon: ":",
+      metric: "c.d",
+      gap: "",
+      scope: undefined,
+      by: "",
+      methods: [],
+    },
   ]);
   expect(tail).toBe(" > 0.9");
 });

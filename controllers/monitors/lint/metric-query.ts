@@ -30,7 +30,11 @@ export type Part = string | Series | Group;
 export interface Series {
   readonly kind: "series";
   readonly aggregator: string | undefined;
+  /** The colon after the aggregator, with the blanks around it. */
+  readonly colon: string;
   readonly metric: string;
+  /** Blanks before the scope. */
+  readonly gap: string;
   /** What stands between the braces; undefined without braces. */
   readonly scope: string | undefined;
   /** ` by {host}` as it is written, or empty. */
@@ -55,6 +59,7 @@ const METRIC = /[A-Za-z_][\w.]*(?:-[A-Za-z_][\w.]*(?![\w.]|\s*[:(]))*/y;
 const AGGREGATOR = /([A-Za-z][\w.]*)\s*:\s*(?=[A-Za-z_])/y;
 const QUOTED = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/y;
 const NUMBER = /\d[\w]*(?:\.\d+)?|\.\d+/y;
+const GAP = /\s+(?=\{)/y;
 const OPEN = /\s*\(/y;
 const BY = /\s*\bby\s*(?=\{)/y;
 const METHOD = /\s*\.\s*[a-z_]+\s*(?=\()/y;
@@ -76,9 +81,9 @@ export function printMetricQuery({ head, parts, tail }: MetricQuery): string {
   return `${head?.text ?? ""}${parts.map(printPart).join("")}${tail}`;
 }
 
-export function printSeries({ aggregator, metric, scope, by, methods }: Series): string {
-  const space = aggregator === undefined ? "" : `${aggregator}:`;
-  return `${space}${metric}${scope === undefined ? "" : `{${scope}}`}${by}${methods.join("")}`;
+export function printSeries({ aggregator, colon, metric, gap, scope, by, methods }: Series): string {
+  const space = aggregator === undefined ? "" : `${aggregator}${colon}`;
+  return `${space}${metric}${gap}${scope === undefined ? "" : `{${scope}}`}${by}${methods.join("")}`;
 }
 
 function printPart(part: Part): string {
@@ -153,17 +158,21 @@ class Reader {
   }
 
   #series(aggregator: string | undefined, metric: string): Series {
+    const gap = this.#take(GAP) ?? "";
     const braces = this.#text[this.#at] === "{" ? this.#bracketed("{", "}") : undefined;
     const before = this.#take(BY);
     const isClosed = braces?.endsWith("}") !== false;
     const groups = before === undefined ? "" : `${before}${this.#bracketed("{", "}")}`;
     const methods: string[] = [];
-    for (let name = this.#take(METHOD); name !== undefined; name = this.#take(METHOD))
-      methods.push(`${name}${this.#bracketed("(", ")")}`);
+    for (let method = this.#take(METHOD); method !== undefined; method = this.#take(METHOD))
+      methods.push(`${method}${this.#bracketed("(", ")")}`);
+    const name = aggregator?.replace(/\s*:\s*$/, "");
     return {
       kind: "series",
-      aggregator: aggregator?.replace(/\s*:\s*$/, ""),
+      aggregator: name,
+      colon: name === undefined ? ":" : (aggregator ?? "").slice(name.length),
       metric,
+      gap,
       // A brace that is never closed is no scope, and still part of the text.
       scope: isClosed ? braces?.slice(1, -1) : undefined,
       by: isClosed ? groups : `${braces}${groups}`,

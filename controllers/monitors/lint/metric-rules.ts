@@ -22,7 +22,7 @@ export function assumedNames(draft: Draft): Change {
     return name?.instead === undefined ? series : instead(series, name, name.instead);
   });
   const why = [...new Set(asked)].flatMap((metric) => assumed(metric)?.note ?? []).join("; ");
-  const notes = [...new Set(asked)].flatMap((metric) => NAMES_WITH_NOTES[metric] ?? []);
+  const notes = [...new Set(asked)].flatMap((metric) => NAMES_WITH_NOTES.get(metric) ?? []);
   return { ...newQuery(draft, printMetricQuery(query), why), notes };
 }
 

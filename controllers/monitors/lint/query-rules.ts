@@ -14,7 +14,7 @@ export function leadingZero(draft: Draft): Change {
   return newQuery(draft, query, "Datadog takes no number that begins with a dot");
 }
 
-const SIZES: Readonly<Record<string, number>> = { k: 1_000, M: 1_000_000 };
+const SIZES: ReadonlyMap<string, number> = new Map(Object.entries({ k: 1_000, M: 1_000_000 }));
 
 /** `> 90%`, `> 10k`: a threshold is a plain number. Percent of a share from 0 to 1 are hundredths. */
 export function plainThreshold(draft: Draft): Change {
@@ -25,7 +25,7 @@ export function plainThreshold(draft: Draft): Change {
   const digits = written.replaceAll(/[_,]/g, "");
   const left = draft.query.slice(0, match.index);
   const isShare = unit === "%" && unitOf(left) === "ratio";
-  const number = isShare ? Number(digits) / 100 : Number(digits) * (SIZES[unit] ?? 1);
+  const number = isShare ? Number(digits) / 100 : Number(digits) * (SIZES.get(unit) ?? 1);
   if (unit === "" && digits === written) return NOTHING;
   const why = isShare
     ? "a threshold is a plain number, and the value a share from 0 to 1"
@@ -69,7 +69,7 @@ export function missingTime(draft: Draft): Change {
     const query = `avg(last_5m):${draft.query.trim()}`;
     return newQuery(draft, query, "Datadog asks how time is summed up, and over which window");
   }
-  const aggregator = ALIASES[head.aggregator] ?? head.aggregator;
+  const aggregator = ALIASES.get(head.aggregator) ?? head.aggregator;
   const window = /^(?:last|next|current)_/.test(head.window) ? head.window : windowOf(head.window);
   if (window === undefined) {
     const message = `"${head.window}" is no window of time`;
@@ -82,20 +82,22 @@ export function missingTime(draft: Draft): Change {
   return newQuery(draft, query, "Datadog's word for the window and for how time is summed up");
 }
 
-const ALIASES: Readonly<Record<string, string>> = {
-  average: "avg",
-  mean: "avg",
-  total: "sum",
-  maximum: "max",
-  minimum: "min",
-};
+const ALIASES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    average: "avg",
+    mean: "avg",
+    total: "sum",
+    maximum: "max",
+    minimum: "min",
+  }),
+);
 
 /** `mean:a.b{*}` → `avg:a.b{*}` */
 export function aggregatorByAnotherName(draft: Draft): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
   const query = mapSeries(parseMetricQuery(draft.query), (series) => ({
     ...series,
-    aggregator: ALIASES[series.aggregator ?? ""] ?? series.aggregator,
+    aggregator: ALIASES.get(series.aggregator ?? "") ?? series.aggregator,
   }));
   return newQuery(draft, printMetricQuery(query), "Datadog's word for the aggregator");
 }

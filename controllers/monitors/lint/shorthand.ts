@@ -1,24 +1,26 @@
 import type { Json } from "../canonical.ts";
 import { NOTHING, refuse, type Change } from "./alert.ts";
 
-const OPERATORS: Readonly<Record<string, string>> = {
-  ">": ">",
-  ">=": ">=",
-  "<": "<",
-  "<=": "<=",
-  above: ">",
-  gt: ">",
-  over: ">",
-  greater: ">",
-  greater_than: ">",
-  gte: ">=",
-  below: "<",
-  lt: "<",
-  under: "<",
-  less: "<",
-  less_than: "<",
-  lte: "<=",
-};
+const OPERATORS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ">": ">",
+    ">=": ">=",
+    "<": "<",
+    "<=": "<=",
+    above: ">",
+    gt: ">",
+    over: ">",
+    greater: ">",
+    greater_than: ">",
+    gte: ">=",
+    below: "<",
+    lt: "<",
+    under: "<",
+    less: "<",
+    less_than: "<",
+    lte: "<=",
+  }),
+);
 
 /**
  * The query that `metric`, `operator`, `threshold` and `window` stand for, if it is one and only one.
@@ -40,7 +42,8 @@ export function shorthandQuery(given: Json, options: Json): Change {
   }
   const condition = /^([<>]=?)\s*(-?[\d.]+(?:e\d+)?)$/i.exec(text("condition") ?? "");
   const word = text("operator") ?? text("comparator") ?? condition?.[1];
-  const operator = word === undefined ? undefined : OPERATORS[word.toLowerCase().replaceAll(/[\s-]/g, "_")];
+  const operator =
+    word === undefined ? undefined : OPERATORS.get(word.toLowerCase().replaceAll(/[\s-]/g, "_"));
   if (operator === undefined) {
     const message = word === undefined ? "the alert has no operator" : `"${word}" is no operator`;
     return refuse("MissingOperator", "operator", message, "write operator: > (or >=, <, <=)");

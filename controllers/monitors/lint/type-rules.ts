@@ -42,7 +42,7 @@ function isComposite(query: string): boolean {
 
 /** A type that is a slip away from one that there is, such as `metric-alert`. */
 export function typeByAnotherName({ type, query }: Draft): Change {
-  const named = ALIASES[type?.toLowerCase().replaceAll(/[_-]/g, " ") ?? ""];
+  const named = ALIASES.get(type?.toLowerCase().replaceAll(/[_-]/g, " ") ?? "");
   if (type === undefined || named === undefined || named === type || query === "") return NOTHING;
   return {
     set: { type: named },
@@ -50,23 +50,25 @@ export function typeByAnotherName({ type, query }: Draft): Change {
   };
 }
 
-const ALIASES: Readonly<Record<string, string>> = {
-  metric: "query alert",
-  "metric alert": "metric alert",
-  "metric monitor": "query alert",
-  query: "query alert",
-  "query alert": "query alert",
-  log: "log alert",
-  logs: "log alert",
-  "log alert": "log alert",
-  "service check": "service check",
-  servicecheck: "service check",
-  check: "service check",
-  slo: "slo alert",
-  "slo alert": "slo alert",
-  composite: "composite",
-  "composite alert": "composite",
-};
+const ALIASES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    metric: "query alert",
+    "metric alert": "metric alert",
+    "metric monitor": "query alert",
+    query: "query alert",
+    "query alert": "query alert",
+    log: "log alert",
+    logs: "log alert",
+    "log alert": "log alert",
+    "service check": "service check",
+    servicecheck: "service check",
+    check: "service check",
+    slo: "slo alert",
+    "slo alert": "slo alert",
+    composite: "composite",
+    "composite alert": "composite",
+  }),
+);
 
 /** A composite joins monitors by number; documents name them, since numbers are not known before. */
 export function compositeByName(draft: Draft, { references }: World): Change {
