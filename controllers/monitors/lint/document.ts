@@ -16,7 +16,9 @@ export function documentFields(alert: Draft): DocumentFields {
   const { name, type, query, message, priority, tags, notify, options } = alert;
   const { thresholds, ...others } = options;
   const limits = isObject(thresholds) ? thresholds : {};
-  const given = Object.entries({ ...limits, ...others }).filter(([, value]) => value !== null);
+  const given = Object.entries({ ...limits, ...others }).filter(
+    ([option, value]) => !isAsGoodAsAbsent(option, value, alert),
+  );
   const fields: Record<string, unknown> = { name, type, query, message, priority };
   for (const [option, value] of given) {
     const field = camelCase(option);
@@ -24,9 +26,29 @@ export function documentFields(alert: Draft): DocumentFields {
       return { ok: false, message: `a document can't say the option ${option}; remove it` };
     fields[field] = value;
   }
+  // False beside it is what Datadog stores by itself.
+  if (fields["onMissingData"] !== undefined && fields["notifyNoData"] === false)
+    delete fields["notifyNoData"];
   if (tags.length > 0) fields["tags"] = tags;
   if (notify.length > 0) fields["notify"] = notify;
   const said = Object.entries(fields).filter(([, value]) => value !== undefined);
   const rank = (field: string): number => (ORDER.includes(field) ? ORDER.indexOf(field) : ORDER.length);
   return { ok: true, fields: Object.fromEntries(said.toSorted(([a], [b]) => rank(a) - rank(b))) };
+}
+
+/** What Datadog itself fills in where an option is absent; see the monitors' canonical form. */
+const DEFAULTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ["groupby_simple_monitor", false],
+  ["locked", false],
+  ["new_host_delay", 300],
+]);
+
+function isAsGoodAsAbsent(option: string, value: unknown, { type, options }: Draft): boolean {
+  if (value === null || value === undefined || DEFAULTS.get(option) === value) return true;
+  if (isObject(value)) return Object.values(value).every((one) => one === null || one === undefined);
+  // Datadog sets the first by itself; a group's delay takes the place of a host's.
+  if (option === "avalanche_window") return true;
+  if (option === "new_host_delay") return options["new_group_delay"] !== undefined;
+  // Only service checks count by status.
+  return (option === "ok" || option === "unknown") && type !== "service check";
 }

@@ -128,6 +128,8 @@ export function unitOfThreshold(draft: Draft): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
   const threshold = splitComparison(draft.query)?.threshold;
   if (threshold === undefined || threshold === 0) return NOTHING;
+  // These count deviations, whatever the metric.
+  if (/\b(?:anomalies|outliers)\s*\(/.test(draft.query)) return NOTHING;
   const unit = unitOf(draft.query);
   const size = Math.abs(threshold);
   if (unit === "ratio" && size > 1.5 && size <= 100)

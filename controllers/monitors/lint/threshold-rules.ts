@@ -62,20 +62,19 @@ export function warningOnTheWrongSide(draft: Draft): Change {
   return refuse("InvalidThreshold", `${PATH}.warning`, message, advice);
 }
 
-/** Datadog refuses notify_no_data together with on_missing_data. */
+/** `notify_no_data: true` beside on_missing_data: both decide the same, and only one can. False says nothing beside it. */
 export function missingDataTwice(draft: Draft): Change {
   const { on_missing_data: onMissing, notify_no_data: notify, ...rest } = draft.options;
-  if (onMissing === undefined || notify === undefined) return NOTHING;
+  if (onMissing === undefined || notify !== true) return NOTHING;
   const path = "options.notify_no_data";
-  if (notify === true && onMissing !== "show_and_notify_no_data") {
+  if (onMissing !== "show_and_notify_no_data") {
     const message = `notify_no_data: true and on_missing_data: ${show(onMissing)} contradict each other`;
     return refuse("Contradiction", path, message, "keep one of the two");
   }
-  const why = `on_missing_data: ${show(onMissing)} says it already, and Datadog takes one of the two`;
   const { no_data_timeframe: _timeframe, ...options } = rest;
   return {
     set: { options: { ...options, on_missing_data: onMissing } },
-    repairs: [{ path, from: show(notify), why }],
+    repairs: [{ path, from: "true", why: `on_missing_data: ${show(onMissing)} says it already` }],
   };
 }
 
