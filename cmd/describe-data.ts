@@ -9,7 +9,7 @@ import { viewMonitors, type MonitorView } from "./monitors-view.ts";
 import { noSuchService } from "./names.ts";
 import {
   effectiveFields,
-  globalMonitorFields,
+  globalFields,
   statedBy,
   type EffectiveField,
   type OriginGround,
@@ -125,7 +125,7 @@ export async function describeService(look: Look, service: string): Promise<Desc
 function fieldsOf(resolution: Resolution | undefined, ground: OriginGround): readonly EffectiveField[] {
   if (resolution === undefined || resolution.state === "held") return [];
   return resolution.state === "global"
-    ? globalMonitorFields(resolution.wish, ground)
+    ? globalFields(resolution.wish, ground)
     : effectiveFields(resolution.wish, ground);
 }
 

@@ -1,4 +1,5 @@
-import { globalMonitorLayer, type GlobalMonitor } from "../crds/global-monitor.ts";
+import { writtenDrift } from "../crds/drift.ts";
+import { GLOBAL_FOLDERS, type GlobalWish } from "../crds/global.ts";
 import type { Resolution, Wish } from "../crds/resolve.ts";
 import { readDefaults, type DocumentText } from "../crds/resolve.ts";
 import { readDocument } from "../crds/document.ts";
@@ -21,6 +22,19 @@ export interface OriginGround {
   readonly tagName: string;
 }
 
+const COMMON = [
+  "env",
+  "team",
+  "tags",
+  "notify",
+  "catalog",
+  "dependencies",
+  "drift",
+  "freeze",
+  "deletion",
+  "paused",
+] as const;
+
 /** Lists every field that holds for a service, the last layer that states it as its origin. */
 export function effectiveFields(wish: Wish, ground: OriginGround): readonly EffectiveField[] {
   const layers = layersOf(wish.service, ground);
@@ -30,8 +44,8 @@ export function effectiveFields(wish: Wish, ground: OriginGround): readonly Effe
   const fields: EffectiveField[] = [
     { path: "pack", value: wish.pack.name, from: origin(["pack"]) ?? packByName(wish) },
   ];
-  for (const name of ["env", "team", "tags", "notify", "drift", "deletion", "paused"] as const) {
-    const value = wish[name];
+  for (const name of COMMON) {
+    const value = name === "drift" ? writtenDrift(wish.drift) : wish[name];
     const from = origin([name]);
     // Joined from several layers: the tags of all of them hold.
     const joined = name === "tags" ? layers.filter(({ layer }) => layer.tags !== undefined) : [];
@@ -56,6 +70,10 @@ export function effectiveFields(wish: Wish, ground: OriginGround): readonly Effe
   for (const [area, values] of [
     ["agent", wish.agent],
     ["monitors", wish.monitors],
+    ["slos", wish.slos],
+    ["dashboards", wish.dashboards],
+    ["downtimes", wish.downtimes],
+    ["metrics", wish.metrics],
   ] as const) {
     for (const [name, value] of Object.entries(values))
       fields.push({ path: `${area}.${name}`, value, from: origin([area, name]) ?? "default" });
@@ -63,29 +81,52 @@ export function effectiveFields(wish: Wish, ground: OriginGround): readonly Effe
   return fields;
 }
 
-/** The same for a monitor of no service. */
-export function globalMonitorFields(
-  wish: GlobalMonitor,
+/** What all documents of no service have in common. `notify` only those of monitors. */
+const GLOBAL_COMMON = ["env", "team", "tags", "notify", "drift", "freeze", "deletion", "paused"] as const;
+
+/** The same for a document of no service. */
+export function globalFields(
+  wish: GlobalWish,
   { document, defaults }: OriginGround,
 ): readonly EffectiveField[] {
-  const own = document === undefined ? undefined : readDocument(wish.key, document.text, globalMonitorLayer);
+  const { layer: schema } = GLOBAL_FOLDERS.find(({ kind }) => kind === wish.kind)!;
+  const own = document === undefined ? undefined : readDocument(wish.key, document.text, schema);
   const inherited = readDefaults(defaults);
   const layers = [
-    { name: "document", layer: own?.ok === true ? own.value : {} },
+    { name: "document", layer: own?.ok === true ? (own.value as object) : {} },
     { name: "_defaults", layer: inherited.ok ? inherited.value : {} },
   ];
-  const common = (["env", "team", "tags", "notify", "drift", "deletion", "paused"] as const).flatMap(
-    (path) => {
-      const stating = layers.filter(({ layer }) => isStated(layer, [path])).map(({ name }) => name);
-      // Only tags are joined.
-      const from = path === "tags" ? stating.join(", ") : (stating[0] ?? "");
-      const value = wish[path];
-      if (value === undefined || (from === "" && isEmpty(value))) return [];
-      return [{ path, value, from: from === "" ? "default" : from }];
-    },
-  );
-  const stated = Object.entries(wish.monitor).map(([path, value]) => ({ path, value, from: "document" }));
+  const common = GLOBAL_COMMON.flatMap((path) => {
+    const stating = layers.filter(({ layer }) => isStated(layer, [path])).map(({ name }) => name);
+    // Only tags are joined.
+    const from = path === "tags" ? stating.join(", ") : (stating[0] ?? "");
+    const value = commonValue(wish, path);
+    if (value === undefined || (from === "" && isEmpty(value))) return [];
+    return [{ path, value, from: from === "" ? "default" : from }];
+  });
+  const stated = Object.entries(objectOf(wish)).map(([path, value]) => ({ path, value, from: "document" }));
   return [...stated, ...common];
+}
+
+function commonValue(wish: GlobalWish, path: (typeof GLOBAL_COMMON)[number]): unknown {
+  if (path === "drift") return writtenDrift(wish.drift);
+  if (path === "notify") return wish.kind === "monitor" ? wish.notify : undefined;
+  return wish[path];
+}
+
+function objectOf(wish: GlobalWish): object {
+  switch (wish.kind) {
+    case "monitor":
+      return wish.monitor;
+    case "slo":
+      return wish.slo;
+    case "dashboard":
+      return wish.dashboard;
+    case "downtime":
+      return wish.downtime;
+    default:
+      return wish satisfies never;
+  }
 }
 
 /** Why the wish has its pack, where none was named. */
@@ -114,7 +155,7 @@ function layersOf(service: string, { tags, document, defaults, tagName }: Origin
   return layers;
 }
 
-function isStated(layer: WishLayer, path: readonly string[]): boolean {
+function isStated(layer: object, path: readonly string[]): boolean {
   let value: unknown = layer;
   for (const name of path) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return false;
@@ -123,6 +164,7 @@ function isStated(layer: WishLayer, path: readonly string[]): boolean {
   return value !== undefined;
 }
 
+/** True for what a wish that says nothing has, if that isn't worth a line. */
 function isEmpty(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }

@@ -1,8 +1,11 @@
 import type { GlobalMonitor } from "./global-monitor.ts";
+import { checkHandles, handlesIn, type Mention } from "./handles.ts";
 import type { MonitorLayer } from "./monitor.ts";
 import { wrongOption } from "./options.ts";
 import { placeholdersIn, type Pack } from "./pack.ts";
-import { matches, type Policy } from "./policy.ts";
+import { objectMentions, checkObjects } from "./object-checks.ts";
+import { below } from "./placeholders.ts";
+import type { Policy } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import type { Wish } from "./resolve.ts";
 import { didYouMean } from "./suggest.ts";
@@ -10,22 +13,31 @@ import type { WishLayer } from "./wish.ts";
 
 /** What a complete wish asks for that its pack or the operator's policy doesn't allow. */
 export function checkWish(wish: Wish, policy: Policy): readonly Problem[] {
-  return [...checkAgent(wish), ...checkMonitors(wish), ...checkPolicy(wish, policy)];
+  return [
+    ...checkAgent(wish),
+    ...checkMonitors(wish),
+    ...checkObjects(wish, policy),
+    ...checkPolicy(wish, policy),
+  ];
 }
 
 /** Names in `_defaults` that no pack knows: slips, as what another pack knows is only left out. */
 export function checkDefaults(
-  { agent = {}, monitors = {} }: WishLayer,
+  { agent = {}, monitors = {}, slos = {} }: WishLayer,
   packs: ReadonlyMap<string, Pack>,
 ): readonly Problem[] {
   // Asked for every service, and mostly there is nothing to look at.
-  if (Object.keys(agent).length === 0 && Object.keys(monitors).length === 0) return [];
+  if ([agent, monitors, slos].every((names) => Object.keys(names).length === 0)) return [];
   const known = {
     agent: new Set([...packs.values()].flatMap((pack) => Object.keys(pack.options))),
     monitors: new Set([...packs.values()].flatMap((pack) => Object.keys(pack.monitors))),
+    slos: new Set([...packs.values()].flatMap((pack) => Object.keys(pack.slos))),
   };
   const tuned = Object.entries(monitors).filter(
     ([, monitor]) => typeof monitor === "boolean" || monitor.query === undefined,
+  );
+  const tunedSlos = Object.entries(slos).filter(
+    ([, slo]) => typeof slo === "boolean" || slo.type === undefined,
   );
   return [
     ...unknownNames("agent", Object.keys(agent), known.agent),
@@ -33,6 +45,11 @@ export function checkDefaults(
       "monitors",
       tuned.map(([name]) => name),
       known.monitors,
+    ),
+    ...unknownNames(
+      "slos",
+      tunedSlos.map(([name]) => name),
+      known.slos,
     ),
   ];
 }
@@ -152,10 +169,6 @@ function checkPlaceholders(
   return problems;
 }
 
-function below(path: string, field: string): string {
-  return path === "" ? field : `${path}.${field}`;
-}
-
 function checkPolicy(wish: Wish, policy: Policy): readonly Problem[] {
   const { service, pack } = wish;
   const refuse = (path: string, message: string): Problem => ({
@@ -176,7 +189,11 @@ function checkPolicy(wish: Wish, policy: Policy): readonly Problem[] {
     const message = `monitors has ${count} entries; the operator's policy allows ${policy.maxMonitors}`;
     problems.push(refuse("monitors", message));
   }
-  return [...problems, ...checkHandles(service, mentions(wish), policy)];
+  return [
+    ...problems,
+    ...checkHandles(service, mentions(wish), policy),
+    ...checkHandles(service, objectMentions(wish), policy),
+  ];
 }
 
 /** What a monitor of no service asks for that can't be, or that the operator's policy doesn't allow. */
@@ -195,23 +212,6 @@ export function checkGlobalMonitor(wish: GlobalMonitor, policy: Policy): readonl
   ];
 }
 
-interface Mention {
-  readonly path: string;
-  readonly handle: string;
-}
-
-function checkHandles(owner: string, mentioned: Iterable<Mention>, { handles }: Policy): readonly Problem[] {
-  if (handles === undefined) return [];
-  return [...mentioned]
-    .filter(({ handle }) => !handles.some((pattern) => matches(pattern, handle)))
-    .map(({ path, handle }) => ({
-      owner,
-      reason: "NotAllowed",
-      path,
-      message: `${path}: ${handle} may not be notified by the operator's policy; allowed: ${handles.join(", ")}`,
-    }));
-}
-
 /** Everyone that a wish's monitors would notify. */
 function* mentions(wish: Wish): Generator<Mention> {
   for (const handle of wish.notify) yield { path: "notify", handle };
@@ -224,9 +224,6 @@ function* mentions(wish: Wish): Generator<Mention> {
 function* mentionsIn(at: string, monitor: MonitorLayer): Generator<Mention> {
   for (const handle of monitor.notify ?? []) yield { path: below(at, "notify"), handle };
   for (const field of ["message", "escalationMessage"] as const) {
-    const found = (monitor[field] ?? "").matchAll(
-      /(?<![\p{L}\p{N}._-])@[\p{L}\p{N}_](?:[\p{L}\p{N}_.@-]*[\p{L}\p{N}_-])?/gu,
-    );
-    for (const [handle] of found) yield { path: below(at, field), handle };
+    for (const handle of handlesIn(monitor[field] ?? "")) yield { path: below(at, field), handle };
   }
 }

@@ -90,16 +90,16 @@ test.for([
     "pack: *p\n",
     "ray: the document uses more than 20 aliases, or one that is not defined",
   ],
-  ["an alias of itself", "monitors: &m\n  x: *m\n", "ray: the document is nested deeper than 12 levels"],
+  ["an alias of itself", "monitors: &m\n  x: *m\n", "ray: the document is nested deeper than 24 levels"],
   [
     "deep nesting",
-    `a: ${"[".repeat(13)}${"]".repeat(13)}\n`,
-    "ray: the document is nested deeper than 12 levels",
+    `a: ${"[".repeat(25)}${"]".repeat(25)}\n`,
+    "ray: the document is nested deeper than 24 levels",
   ],
   [
     "nesting that would exhaust the stack",
     `a: ${"[".repeat(30_000)}`,
-    "ray: the document is nested deeper than 12 levels",
+    "ray: the document is nested deeper than 24 levels",
   ],
   ["too much", `# ${"x".repeat(64 * 1024)}`, "ray: the document has 65538 bytes; at most 65536 are read"],
 ] as const)("refuses %s, and says where", ([, text, message]) => {

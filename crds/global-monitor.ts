@@ -3,7 +3,7 @@ import { z } from "zod";
 import { monitorFields, monitorLayer, type MonitorLayer } from "./monitor.ts";
 import { wishLayer, type WishFields } from "./wish.ts";
 
-const { env, team, tags, notify, drift, deletion, paused } = wishLayer.shape;
+const { env, team, tags, notify, drift, freeze, deletion, paused } = wishLayer.shape;
 
 /** `observability/_monitors/<name>`: one monitor that belongs to no service. */
 export const globalMonitorLayer = z.strictObject({
@@ -27,9 +27,8 @@ export const globalMonitorLayer = z.strictObject({
       "More tags on the monitor. Joined with inherited ones; the same key replaces the inherited value.",
   }),
   notify: notify.meta({ description: "Who is notified." }),
-  drift: drift.meta({
-    description: "What happens when a person changes the monitor by hand: set right, or only shown.",
-  }),
+  drift,
+  freeze,
   deletion: deletion.meta({
     description:
       "What happens to the monitor when the document goes: deleted after the grace period, or left.",
@@ -43,14 +42,15 @@ export type GlobalMonitorLayer = z.infer<typeof globalMonitorLayer>;
 /** What a document below `_monitors` wants, checked and complete. */
 export interface GlobalMonitor extends Pick<
   WishFields,
-  "env" | "team" | "tags" | "notify" | "drift" | "deletion" | "paused"
+  "env" | "team" | "tags" | "notify" | "drift" | "freeze" | "deletion" | "paused"
 > {
+  readonly kind: "monitor";
   /** Key and owner of its monitor, and the document's name: `_monitors/disk-full`. */
   readonly key: string;
   /** `disk-full` */
   readonly name: string;
   /** What the document says of the monitor itself. */
-  readonly monitor: Omit<MonitorLayer, "tags" | "notify">;
+  readonly monitor: Omit<MonitorLayer, "tags" | "notify" | "drift">;
   /** The document's ModifyIndex. */
   readonly generation: number;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { Problem } from "./problem.ts";
-import { childSchema, fieldsOf, unwrap } from "./schema-walk.ts";
+import { childSchema, fieldsOf, unwrap, whyRefused } from "./schema-walk.ts";
 import { didYouMean } from "./suggest.ts";
 import { shorten } from "./yaml-text.ts";
 
@@ -18,13 +18,18 @@ export function explainIssue(
   const path = issue.path.map(String);
   const place = path.map((name) => shorten(name)).join(".");
   if (issue.code === "unrecognized_keys") {
+    const here = schemaAt(schema, path);
     const known = namesAt(schema, path);
-    return issue.keys.map((key) => ({
-      owner,
-      reason: "UnknownField",
-      path: [...path, key].join("."),
-      message: `${place === "" ? "" : `${place}.`}${shorten(key)} is not a field${didYouMean(key, known)}`,
-    }));
+    return issue.keys.map((key) => {
+      const why = here === undefined ? undefined : whyRefused(here, key);
+      const name = `${place === "" ? "" : `${place}.`}${shorten(key)}`;
+      return {
+        owner,
+        reason: why === undefined ? "UnknownField" : "NotAllowed",
+        path: [...path, key].join("."),
+        message: `${name} ${why ?? `is not a field${didYouMean(key, known)}`}`,
+      };
+    });
   }
   const found = valueAt(value, path);
   if (issue.code === "invalid_union") {
@@ -132,7 +137,12 @@ function bestBranch(
 
 /** The names that a schema allows at a path. */
 export function namesAt(schema: z.ZodType, path: readonly string[]): readonly string[] {
+  const inner = schemaAt(schema, path);
+  return inner === undefined ? [] : Object.keys(fieldsOf(inner) ?? {});
+}
+
+function schemaAt(schema: z.ZodType, path: readonly string[]): z.ZodType | undefined {
   let inner: z.ZodType | undefined = schema;
   for (const name of path) inner = inner === undefined ? undefined : childSchema(unwrap(inner), name);
-  return inner === undefined ? [] : Object.keys(fieldsOf(inner) ?? {});
+  return inner;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { driftLayer } from "./drift.ts";
 import { handle, slug, tag } from "./names.ts";
 
 /**
@@ -90,6 +91,7 @@ const tunable = {
   escalationMessage: z.string().max(8_000).meta({ description: "Text of the repeated notification." }),
   includeTags: z.boolean().meta({ description: "Put the triggering group's tags into the title." }),
   notifyAudit: z.boolean().meta({ description: "Notify when the monitor is edited." }),
+  drift: driftLayer,
 };
 
 /** A monitor of one's own: its type and query, and what can be tuned. */

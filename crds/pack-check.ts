@@ -1,11 +1,20 @@
 import { MONITOR_VARIABLES } from "./checks.ts";
 import { wrongOption } from "./options.ts";
 import { placeholdersIn, type Pack, type PackOption } from "./pack.ts";
+import {
+  checkReferences,
+  checkVariables,
+  GLOBAL_OBJECT_VARIABLES,
+  OBJECT_VARIABLES,
+  textsIn,
+} from "./placeholders.ts";
 import { compiles } from "./regex.ts";
+import { checkSlo } from "./slo-check.ts";
+import { tunedSlo } from "./slo.ts";
 
 /** Something in a pack's files that doesn't fit together. `file` and `path` say where. */
 export interface PackFault {
-  readonly file: "pack.yaml" | "conf.yaml" | "monitors.yaml";
+  readonly file: "pack.yaml" | "conf.yaml" | "monitors.yaml" | "slos.yaml" | "dashboards.yaml";
   readonly path: string;
   readonly message: string;
 }
@@ -31,7 +40,13 @@ const NEVER_OPTIONS =
 
 /** Finds what the schemas of a pack's files can't say: names, placeholders and defaults that must fit one another. */
 export function packFaults(pack: Pack): readonly PackFault[] {
-  return [...optionFaults(pack), ...confFaults(pack), ...monitorFaults(pack)];
+  return [
+    ...optionFaults(pack),
+    ...confFaults(pack),
+    ...monitorFaults(pack),
+    ...sloFaults(pack),
+    ...dashboardFaults(pack),
+  ];
 }
 
 function optionFaults(pack: Pack): readonly PackFault[] {
@@ -95,18 +110,44 @@ function monitorFaults(pack: Pack): readonly PackFault[] {
   });
 }
 
+function sloFaults(pack: Pack): readonly PackFault[] {
+  const variables = [...variablesOf(pack, OBJECT_VARIABLES)];
+  const own = { service: "", slos: [], dashboards: [], monitors: Object.keys(pack.monitors) };
+  return Object.entries(pack.slos).flatMap(([name, slo]) => {
+    const complete = { ...tunedSlo(slo, {}), type: slo.type };
+    const problems = checkSlo(complete, { owner: pack.name, at: name, variables, own });
+    const faults = problems.map(({ path = name, message }): PackFault => ({
+      file: "slos.yaml",
+      path,
+      message,
+    }));
+    if (slo.needs !== undefined && !Object.hasOwn(pack.options, slo.needs))
+      faults.push(fault("slos.yaml", `${name}.needs`, `names no option of the pack: ${slo.needs}`));
+    const queries = [slo.numerator, slo.denominator, slo.query, ...Object.values(slo.queries ?? {})];
+    if (queries.some((query) => query !== undefined && !query.includes("${scope}")))
+      faults.push(fault("slos.yaml", name, "has a query that isn't narrowed to the service by ${scope}"));
+    return faults;
+  });
+}
+
+/** What stands once for a pack can't name one service. */
+function dashboardFaults(pack: Pack): readonly PackFault[] {
+  return Object.entries(pack.dashboards).flatMap(([name, { per, widgets }]) => {
+    const common = per === "service" ? OBJECT_VARIABLES : GLOBAL_OBJECT_VARIABLES;
+    const known = [...(per === "service" ? variablesOf(pack, common) : common)];
+    const place = { owner: pack.name };
+    return textsIn(widgets, `${name}.widgets`).flatMap(([path, text]) =>
+      [...checkVariables({ ...place, path }, text, known), ...checkReferences({ ...place, path }, text)].map(
+        ({ message }): PackFault => ({ file: "dashboards.yaml", path, message }),
+      ),
+    );
+  });
+}
+
 function variablesOf(pack: Pack, common: readonly string[]): ReadonlySet<string> {
   return new Set([...common, ...Object.keys(pack.options).map((name) => `option.${name}`)]);
 }
 
 function fault(file: PackFault["file"], path: string, message: string): PackFault {
   return { file, path, message: `${path} ${message}` };
-}
-
-function textsIn(value: unknown, path = ""): readonly (readonly [path: string, text: string])[] {
-  if (typeof value === "string") return [[path, value]];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([name, inner]) =>
-    textsIn(inner, path === "" ? name : `${path}.${name}`),
-  );
 }

@@ -1,7 +1,9 @@
 import { z } from "zod";
 
+import { packDashboards } from "./dashboard.ts";
 import { packMonitor } from "./monitor.ts";
 import { slug } from "./names.ts";
+import { packSlo } from "./slo.ts";
 
 const metricName = z
   .string()
@@ -75,11 +77,19 @@ export type PackConf = z.infer<typeof packConf>;
 /** `packs/<name>/monitors.yaml` */
 export const packMonitors = z.record(slug, packMonitor);
 
+/** `packs/<name>/slos.yaml` */
+export const packSlos = z.record(slug, packSlo);
+
 /** A system that dd-observe knows: data only. */
 export interface Pack extends PackManifest {
   readonly conf: PackConf;
   readonly monitors: z.infer<typeof packMonitors>;
+  readonly slos: z.infer<typeof packSlos>;
+  /** What the pack adds to dashboards, by the dashboard's name. */
+  readonly dashboards: z.infer<typeof packDashboards>;
 }
+
+export { packDashboards } from "./dashboard.ts";
 
 /** What `${…}` can stand for. A value of undefined removes the key it stands at. */
 export type Variables = Readonly<Record<string, unknown>>;

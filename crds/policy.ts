@@ -16,10 +16,37 @@ export const policySchema = z.strictObject({
     .min(0)
     .default(50)
     .meta({ description: "Monitors of one service at the most, and as many of no service." }),
+  maxSlos: most(20, "SLOs"),
+  maxDashboards: most(10, "Dashboards"),
+  maxDowntimes: most(20, "Downtimes"),
+  maxMetrics: z.number().int().min(0).default(50).meta({
+    description: "Metrics of one service at the most whose tags a wish may configure.",
+  }),
   globalMonitors: z.boolean().default(true).meta({
     description: "False if nobody may define monitors of no service (`_monitors/<name>`).",
   }),
+  globalSlos: z.boolean().default(true).meta({
+    description: "False if nobody may define SLOs of no service (`_slos/<name>`).",
+  }),
+  globalDashboards: z.boolean().default(true).meta({
+    description: "False if nobody may define or tune dashboards of no service (`_dashboards/<name>`).",
+  }),
+  globalDowntimes: z.boolean().default(true).meta({
+    description: "False if nobody may define downtimes of no service (`_downtimes/<name>`).",
+  }),
+  catalog: z.boolean().default(true).meta({
+    description: "False if services may not be written into Datadog's Software Catalog.",
+  }),
 });
+
+function most(count: number, what: string) {
+  return z
+    .number()
+    .int()
+    .min(0)
+    .default(count)
+    .meta({ description: `${what} of one service at the most, and as many of no service.` });
+}
 export type Policy = z.infer<typeof policySchema>;
 
 /** What holds without a policy file. */

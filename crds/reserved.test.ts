@@ -33,9 +33,12 @@ describe("a monitor of no service", () => {
 
     expect(resolution).toEqual({
       state: "global",
+      kind: "monitor",
       service: "_monitors/disk-full",
       generation: 7,
       wish: {
+        kind: "monitor",
+        freeze: [],
         key: "_monitors/disk-full",
         name: "disk-full",
         generation: 7,
@@ -49,7 +52,7 @@ describe("a monitor of no service", () => {
         team: "own",
         tags: ["a:own", "b:inherited"],
         notify: ["@ops"],
-        drift: "report",
+        drift: { rule: "report", fields: {} },
         deletion: "retain",
         paused: true,
       },
@@ -58,7 +61,13 @@ describe("a monitor of no service", () => {
 
   test("without _defaults is deleted with its document, and set right when a person changes it", () => {
     expect(resolved("_monitors/disk-full")).toMatchObject({
-      wish: { tags: [], notify: [], drift: "correct", deletion: "delete", paused: false },
+      wish: {
+        tags: [],
+        notify: [],
+        drift: { rule: "correct", fields: {} },
+        deletion: "delete",
+        paused: false,
+      },
     });
   });
 
@@ -128,10 +137,13 @@ test.for([
   ["_monitors", "_monitors is no name that means anything; did you mean _monitors/<name>?"],
   ["_defaults2", "_defaults2 is no name that means anything; did you mean _defaults?"],
   ["_default/x", "_default/x is no name that means anything; did you mean _defaults?"],
-  ["_foo", "_foo is no name that means anything; there are _defaults and _monitors/<name>"],
+  [
+    "_foo",
+    "_foo is no name that means anything; there are _defaults, _monitors/<name>, _slos/<name>, _dashboards/<name>, and _downtimes/<name>",
+  ],
   [
     "_constructor/x",
-    "_constructor/x is no name that means anything; there are _defaults and _monitors/<name>",
+    "_constructor/x is no name that means anything; there are _defaults, _monitors/<name>, _slos/<name>, _dashboards/<name>, and _downtimes/<name>",
   ],
   [
     "_monitors/a/b",
@@ -142,7 +154,8 @@ test.for([
     "what follows _monitors/ must be a name of letters, digits, dots, dashes and underscores, at most 100",
   ],
   ["_nomad", "_nomad is reserved, and not kept by this version"],
-  ["_dashboards/x", "_dashboards/<name> is reserved, and not kept by this version"],
+  ["_slo/x", "_slo/x is no name that means anything; did you mean _slos/x?"],
+  ["_downtime/x", "_downtime/x is no name that means anything; did you mean _downtimes/x?"],
   ["_dashboard/x", "_dashboard/x is no name that means anything; did you mean _dashboards/x?"],
 ] as const)("of the name %s it says %s", ([name, message]) => {
   expect(resolved(name)).toMatchObject({

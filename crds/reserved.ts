@@ -1,6 +1,19 @@
-import { checkDefaults, checkGlobalMonitor } from "./checks.ts";
-import { readDocument } from "./document.ts";
-import { globalMonitorLayer, type GlobalMonitor, type GlobalMonitorLayer } from "./global-monitor.ts";
+import { checkDefaults } from "./checks.ts";
+import { readDocument, type Parsed } from "./document.ts";
+import { driftOf, type DriftLayer } from "./drift.ts";
+import { checkGlobal } from "./global-checks.ts";
+import { globalMonitorLayer } from "./global-monitor.ts";
+import {
+  GLOBAL_FOLDERS,
+  globalDashboardLayer,
+  globalDowntimeLayer,
+  globalFolderOf,
+  globalSloLayer,
+  type GlobalFolder,
+  type GlobalFrame,
+  type GlobalKind,
+  type GlobalWish,
+} from "./global.ts";
 import { isSlug } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import {
@@ -15,26 +28,27 @@ import {
 import { nearest } from "./suggest.ts";
 import { mergeTags, WISH_DEFAULTS, type WishLayer } from "./wish.ts";
 
-/** Reserved names that stand alone, and those that have names below them. True for what this version keeps. */
+/** Reserved names that stand alone. True for what this version keeps. */
 const ALONE: Readonly<Record<string, boolean>> = { _defaults: true, _nomad: false };
-const FOLDERS: Readonly<Record<string, boolean>> = { _monitors: true, _dashboards: false };
+/** Those that have names below them. */
+const FOLDERS = GLOBAL_FOLDERS.map(({ folder }) => folder);
 
-const KEPT = "_defaults and _monitors/<name>";
+const KEPT = new Intl.ListFormat("en").format(["_defaults", ...FOLDERS.map((folder) => `${folder}/<name>`)]);
 
 /** True for the name of a document that defines a monitor of no service: `_monitors/disk-full`. */
 export function isGlobalMonitorName(name: string): boolean {
-  return name.startsWith("_monitors/") && isSlug(name.slice("_monitors/".length));
+  return globalFolderOf(name)?.kind === "monitor";
 }
 
 /** The reserved name that was probably meant by the first part of another one, or undefined. */
 export function nearestReserved(part: string): string | undefined {
-  return nearest(part, [...Object.keys(FOLDERS), ...Object.keys(ALONE)]);
+  return nearest(part, [...FOLDERS, ...Object.keys(ALONE)]);
 }
 
 /**
  * Works out what a document with a reserved name wants. `_defaults` is none of its own: it is a part of every wish.
  *
- * @param isOverQuota True if there are more monitors of no service than the policy allows, and this is one too many.
+ * @param isOverQuota True if there are more documents of its kind than the policy allows, and this is one too many.
  */
 export function resolveReserved(
   name: string,
@@ -50,59 +64,96 @@ export function resolveReserved(
     problems,
     paused,
   });
-  const misnamed = wrongName(name);
-  if (misnamed !== undefined) return held([misnamed]);
+  const folder = globalFolderOf(name);
+  if (folder === undefined) return held([wrongName(name)]);
 
-  const own = readDocument(name, document.text, globalMonitorLayer);
+  const own = READERS[folder.kind](name, document.text);
   const problems = [...(own.ok ? [] : own.problems), ...inherited(name, ground.defaults)];
   if (problems.length > 0 || !own.ok || !ground.defaults.ok) return held(problems);
   const unknown = checkDefaults(ground.defaults.value, ground.packs);
   if (unknown.length > 0) return held(inherited(name, { ok: false, problems: unknown }));
 
-  const wish = joined(name, generation, own.value, ground.defaults.value);
+  const wish = own.value.wish(
+    frameOf(name, generation, own.value.common, ground.defaults.value),
+    ground.defaults.value,
+  );
   const refused = [
-    ...(isOverQuota ? [overQuota(name, ground.policy.maxMonitors)] : []),
-    ...checkGlobalMonitor(wish, ground.policy).map((problem) => withOrigin(problem, own.value)),
+    ...(isOverQuota ? [overQuota(name, folder, ground.policy[folder.quota])] : []),
+    ...checkGlobal(wish, ground).map((problem) => withOrigin(problem, own.value.stated)),
   ];
   if (refused.length > 0) return held(placed(refused, document), wish.paused);
-  return { state: "global", service: name, generation, wish };
+  return { state: "global", kind: folder.kind, service: name, generation, wish };
 }
 
-function joined(
-  key: string,
-  generation: number,
-  own: GlobalMonitorLayer,
-  defaults: WishLayer,
-): GlobalMonitor {
-  const { env, team, tags, notify, drift, deletion, paused, ...monitor } = own;
+/** What a document says that every kind of document can say. */
+interface CommonLayer extends Pick<WishLayer, "env" | "team" | "tags" | "freeze" | "deletion" | "paused"> {
+  readonly drift?: DriftLayer | undefined;
+}
+
+interface ReadGlobal {
+  readonly stated: object;
+  readonly common: CommonLayer;
+  readonly wish: (frame: GlobalFrame, defaults: WishLayer) => GlobalWish;
+}
+
+/** How the documents of each kind are read. */
+const READERS: Readonly<Record<GlobalKind, (name: string, text: string) => Parsed<ReadGlobal>>> = {
+  monitor: (name, text) =>
+    read(readDocument(name, text, globalMonitorLayer), ({ notify, ...monitor }) => (frame, defaults) => ({
+      kind: "monitor",
+      ...frame,
+      notify: notify ?? defaults.notify ?? WISH_DEFAULTS.notify,
+      monitor,
+    })),
+  slo: (name, text) =>
+    read(readDocument(name, text, globalSloLayer), (slo) => (frame) => ({ kind: "slo", ...frame, slo })),
+  dashboard: (name, text) =>
+    read(readDocument(name, text, globalDashboardLayer), (dashboard) => (frame) => ({
+      kind: "dashboard",
+      ...frame,
+      dashboard,
+    })),
+  downtime: (name, text) =>
+    read(readDocument(name, text, globalDowntimeLayer), (downtime) => (frame) => ({
+      kind: "downtime",
+      ...frame,
+      downtime,
+    })),
+};
+
+function read<Layer extends CommonLayer>(
+  parsed: Parsed<Layer>,
+  wishOf: (own: Omit<Layer, keyof CommonLayer>) => ReadGlobal["wish"],
+): Parsed<ReadGlobal> {
+  if (!parsed.ok) return parsed;
+  const { env, team, tags, drift, freeze, deletion, paused, ...own } = parsed.value;
+  const common = { env, team, tags, drift, freeze, deletion, paused };
+  return { ok: true, value: { stated: parsed.value, common, wish: wishOf(own) } };
+}
+
+function frameOf(key: string, generation: number, own: CommonLayer, defaults: WishLayer): GlobalFrame {
   return {
     key,
     name: key.slice(key.indexOf("/") + 1),
     generation,
-    monitor,
-    env: env ?? defaults.env,
-    team: team ?? defaults.team,
-    tags: mergeTags(defaults.tags ?? [], tags ?? []),
-    notify: notify ?? defaults.notify ?? WISH_DEFAULTS.notify,
-    drift: drift ?? defaults.drift ?? WISH_DEFAULTS.drift,
-    deletion: deletion ?? defaults.deletion ?? WISH_DEFAULTS.deletion,
-    paused: paused ?? defaults.paused ?? WISH_DEFAULTS.paused,
+    env: own.env ?? defaults.env,
+    team: own.team ?? defaults.team,
+    tags: mergeTags(defaults.tags ?? [], own.tags ?? []),
+    drift: driftOf(own.drift ?? defaults.drift),
+    freeze: own.freeze ?? defaults.freeze ?? WISH_DEFAULTS.freeze,
+    deletion: own.deletion ?? defaults.deletion ?? WISH_DEFAULTS.deletion,
+    paused: own.paused ?? defaults.paused ?? WISH_DEFAULTS.paused,
   };
 }
 
-function wrongName(name: string): Problem | undefined {
+/** What is wrong with a reserved name that is none of an object's. */
+function wrongName(name: string): Problem {
   const slash = name.indexOf("/");
   const [part, rest] = slash === -1 ? [name, undefined] : [name.slice(0, slash), name.slice(slash + 1)];
   const problem = (reason: string, message: string): Problem => ({ owner: name, reason, message });
-  if (Object.hasOwn(FOLDERS, part) && rest !== undefined) {
-    if (FOLDERS[part] !== true)
-      return problem("NotKept", `${part}/<name> is reserved, and not kept by this version`);
-    return isSlug(rest)
-      ? undefined
-      : problem(
-          "InvalidName",
-          `what follows ${part}/ must be a name of letters, digits, dots, dashes and underscores, at most 100`,
-        );
+  if (FOLDERS.includes(part) && rest !== undefined && !isSlug(rest)) {
+    const message = `what follows ${part}/ must be a name of letters, digits, dots, dashes and underscores, at most 100`;
+    return problem("InvalidName", message);
   }
   if (ALONE[part] === false && rest === undefined)
     return problem("NotKept", `${part} is reserved, and not kept by this version`);
@@ -118,7 +169,7 @@ function meantBy(part: string, rest: string | undefined): string | undefined {
   return `${near}/${rest ?? "<name>"}`;
 }
 
-function overQuota(owner: string, most: number): Problem {
-  const message = `there are more documents below _monitors than the ${most} that the operator's policy allows; those that come last by name wait`;
+function overQuota(owner: string, { folder }: GlobalFolder, most: number): Problem {
+  const message = `there are more documents below ${folder} than the ${most} that the operator's policy allows; those that come last by name wait`;
   return { owner, reason: "NotAllowed", message };
 }

@@ -1,6 +1,6 @@
 import { locateProblems, readDocument, type Parsed } from "./document.ts";
 import { checkDefaults, checkWish } from "./checks.ts";
-import type { GlobalMonitor } from "./global-monitor.ts";
+import type { GlobalKind, GlobalWish } from "./global.ts";
 import { isSlug } from "./names.ts";
 import type { Pack } from "./pack.ts";
 import type { Policy } from "./policy.ts";
@@ -49,9 +49,10 @@ export type ServiceResolution =
 export type ReservedResolution =
   | {
       readonly state: "global";
+      readonly kind: GlobalKind;
       readonly service: string;
       readonly generation: number;
-      readonly wish: GlobalMonitor;
+      readonly wish: GlobalWish;
     }
   | Held;
 
@@ -126,6 +127,7 @@ export function resolve(
     ...fields,
     agent: agentOfPack(fields.agent, stated, pack),
     monitors: monitorsOfPack(fields.monitors, stated, pack),
+    slos: slosOfPack(fields.slos, stated, pack),
     service,
     pack,
     generation,
@@ -159,19 +161,28 @@ export function inherited(service: string, defaults: Parsed<WishLayer>): readonl
   }));
 }
 
+/** Fields in which a check can find fault with what is inherited. */
+const INHERITABLE: readonly (keyof WishLayer)[] = [
+  "agent",
+  "monitors",
+  "slos",
+  "dashboards",
+  "downtimes",
+  "metrics",
+  "catalog",
+  "dependencies",
+  "notify",
+];
+
 /** Says so where it isn't the service itself that is wrong, but what it inherits. */
-export function withOrigin(
-  problem: Problem,
-  stated: Pick<WishLayer, "agent" | "monitors" | "notify">,
-): Problem {
+export function withOrigin(problem: Problem, stated: object): Problem {
   const path = problem.path ?? "";
-  const field = (["agent", "monitors", "notify"] as const).find(
-    (name) => path === name || path.startsWith(`${name}.`),
-  );
+  const field = INHERITABLE.find((name) => path === name || path.startsWith(`${name}.`));
   if (field === undefined) return problem;
-  const own = stated[field];
+  const own = (stated as Readonly<Record<string, unknown>>)[field];
   const isOwn =
     own !== undefined &&
+    own !== null &&
     (path === field || Object.keys(own).some((name) => `${path}.`.startsWith(`${field}.${name}.`)));
   if (isOwn) return problem;
   const { path: _path, ...rest } = problem;
@@ -213,6 +224,18 @@ function monitorsOfPack(
         Object.hasOwn(pack.monitors, name) ||
         Object.hasOwn(stated.monitors ?? {}, name) ||
         (typeof monitor === "object" && monitor.query !== undefined),
+    ),
+  );
+}
+
+/** The same for SLOs. */
+function slosOfPack(slos: WishFields["slos"], stated: WishLayer, pack: Pack): WishFields["slos"] {
+  return Object.fromEntries(
+    Object.entries(slos).filter(
+      ([name, slo]) =>
+        Object.hasOwn(pack.slos, name) ||
+        Object.hasOwn(stated.slos ?? {}, name) ||
+        (typeof slo === "object" && slo.type !== undefined),
     ),
   );
 }

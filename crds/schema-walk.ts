@@ -1,5 +1,22 @@
 import { z } from "zod";
 
+const refusedKeys = z.registry<Readonly<Record<string, string>>>();
+
+/** Gives a mapping reasons of its own for names that it refuses: what the sentence says after the name. */
+export function refuseKeys<Schema extends z.ZodObject>(
+  schema: Schema,
+  reasons: Readonly<Record<string, string>>,
+): Schema {
+  refusedKeys.add(schema, reasons);
+  return schema;
+}
+
+/** Why a mapping refuses a name, if there is more to say than that it is unknown. */
+export function whyRefused(schema: z.ZodType, name: string): string | undefined {
+  const reasons = refusedKeys.get(unwrap(schema));
+  return reasons !== undefined && Object.hasOwn(reasons, name) ? reasons[name] : undefined;
+}
+
 /** Takes off what only says optional, nullable or defaulted. */
 export function unwrap(schema: z.ZodType): z.ZodType {
   if (

@@ -24,7 +24,7 @@ const TAG_FIELDS: Readonly<
   port: { path: ["endpoint", "port"], read: number },
   path: { path: ["endpoint", "path"], read: text },
   scheme: { path: ["endpoint", "scheme"], read: text },
-  drift: { path: ["drift"], read: text },
+  drift: { path: ["drift"], read: drift },
   deletion: { path: ["deletion"], read: text },
   paused: { path: ["paused"], read: yesOrNo },
 };
@@ -130,6 +130,12 @@ function list(value: string): unknown {
 /** Digits become a number; anything else stays a text, so that the schema refuses it by name. */
 function number(value: string): unknown {
   return /^\d{1,15}$/.test(value) ? Number(value) : value;
+}
+
+/** `tolerate:4h` is short for `{tolerate: 4h}`. */
+function drift(value: string): unknown {
+  const [, tolerate] = /^tolerate:(.*)$/s.exec(value) ?? [];
+  return tolerate === undefined ? value : { tolerate };
 }
 
 function yesOrNo(value: string): unknown {

@@ -1,22 +1,33 @@
 import { checkDefaults } from "./checks.ts";
 import { locateProblems, readDocument, type Parsed } from "./document.ts";
+import { globalFolderOf } from "./global.ts";
 import { isReserved, isSlug } from "./names.ts";
-import { packConf, packManifest, packMonitors } from "./pack.ts";
+import { packConf, packDashboards, packManifest, packMonitors, packSlos } from "./pack.ts";
 import { policySchema } from "./policy.ts";
 import type { Problem } from "./problem.ts";
-import { isGlobalMonitorName, nearestReserved, resolveReserved } from "./reserved.ts";
+import { nearestReserved, resolveReserved } from "./reserved.ts";
 import { resolve, type Ground, type Held, type Resolution, type Wish } from "./resolve.ts";
 import { defaultsLayer } from "./wish.ts";
 
-/** What a text can be. `pack`, `conf` and `monitors` are the three files of a pack; `reserved` is every other name with `_`. */
-export const DOCUMENT_KINDS = ["wish", "defaults", "reserved", "policy", "pack", "conf", "monitors"] as const;
+/** What a text can be. `pack`, `conf`, `monitors`, `slos` and `dashboards` are the files of a pack; `reserved` is every other name with `_`. */
+export const DOCUMENT_KINDS = [
+  "wish",
+  "defaults",
+  "reserved",
+  "policy",
+  "pack",
+  "conf",
+  "monitors",
+  "slos",
+  "dashboards",
+] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
 export interface Validated {
   readonly problems: readonly Problem[];
   /** Of a wish without problems: what it comes to, for further checks. */
   readonly wish?: Wish;
-  /** The same for a wish or a monitor of no service. */
+  /** The same for a wish or a document of no service. */
   readonly accepted?: Exclude<Resolution, Held>;
 }
 
@@ -33,6 +44,8 @@ const KIND_OF_NAME: Readonly<Record<string, DocumentKind>> = {
   pack: "pack",
   conf: "conf",
   monitors: "monitors",
+  slos: "slos",
+  dashboards: "dashboards",
 };
 
 /**
@@ -54,7 +67,7 @@ export function documentOfFile(path: string): DocumentFile | undefined {
 /** A name that begins with `_` may have nothing to do with dd-observe, unless it is near to one that has. */
 function isReservedOrSlip(name: string): boolean {
   if (!isReserved(name)) return false;
-  return isGlobalMonitorName(name) || nearestReserved(name.split("/", 1)[0]!) !== undefined;
+  return globalFolderOf(name) !== undefined || nearestReserved(name.split("/", 1)[0]!) !== undefined;
 }
 
 /**
@@ -79,6 +92,10 @@ export function validateText({ kind, name }: DocumentFile, text: string, ground:
       return problemsOf(readDocument(name, text, packConf));
     case "monitors":
       return problemsOf(readDocument(name, text, packMonitors));
+    case "slos":
+      return problemsOf(readDocument(name, text, packSlos));
+    case "dashboards":
+      return problemsOf(readDocument(name, text, packDashboards));
     default:
       return kind satisfies never;
   }

@@ -1,13 +1,23 @@
 import { z } from "zod";
 
+import { catalogLayer, dependency } from "./catalog.ts";
+import { dashboardLayer } from "./dashboard.ts";
+import { downtimeLayer } from "./downtime.ts";
+import { CORRECT, driftLayer, driftOf, type Drift } from "./drift.ts";
+import { freezeLayer, type FreezeWindow } from "./freeze.ts";
+import { metricName, metricTagsLayer } from "./metric-tags.ts";
 import { monitorLayer } from "./monitor.ts";
 import { handle, harmless, slug, tag, tagValue } from "./names.ts";
+import { sloLayer } from "./slo.ts";
 
 /** What a wish means where it says nothing. */
 export const WISH_DEFAULTS = {
   tags: [] as readonly string[],
   notify: [] as readonly string[],
-  drift: "correct",
+  drift: CORRECT,
+  freeze: [] as readonly FreezeWindow[],
+  catalog: false,
+  dependencies: [] as readonly string[],
   deletion: "delete",
   paused: false,
 } as const;
@@ -80,10 +90,36 @@ const fields = {
       examples: [["@slack-ml"]],
       default: WISH_DEFAULTS.notify,
     }),
-  drift: z.enum(["correct", "report"]).meta({
-    description: "What happens when a person changes one of the objects by hand: set right, or only shown.",
-    default: WISH_DEFAULTS.drift,
+  slos: z.record(slug, z.union([z.boolean(), sloLayer])).meta({
+    description:
+      "By name: tune one of the pack's SLOs, switch it off (false) or on (true), or define one of your own (type, target, and what is measured).",
   }),
+  dashboards: z.record(slug, dashboardLayer).meta({
+    description: "By name: dashboards of the service's own.",
+  }),
+  downtimes: z.record(slug, downtimeLayer).meta({
+    description: "By name: times in which the service's monitors don't notify.",
+  }),
+  metrics: z.record(metricName, metricTagsLayer).meta({
+    description:
+      "By metric: which of its tags can be asked for, and whether percentiles can. What isn't indexed costs nothing.",
+    examples: [{ "checkout.duration": { tags: ["service", "env"], percentiles: true } }],
+  }),
+  catalog: z.union([z.boolean(), catalogLayer]).meta({
+    description:
+      "True, or a mapping with more to say: the service is shown in Datadog's Software Catalog. `true` keeps what is inherited.",
+    default: WISH_DEFAULTS.catalog,
+  }),
+  dependencies: z
+    .array(dependency)
+    .max(100)
+    .meta({
+      description: "Services that this one needs, for the catalog: names, or entities in Datadog's words.",
+      examples: [["consul", "service:default/checkout"]],
+      default: WISH_DEFAULTS.dependencies,
+    }),
+  drift: driftLayer,
+  freeze: freezeLayer,
   deletion: z.enum(["delete", "retain"]).meta({
     description: "What happens to the objects when the wish goes: deleted after the grace period, or left.",
     default: WISH_DEFAULTS.deletion,
@@ -111,14 +147,22 @@ export interface WishFields {
   readonly agent: NonNullable<WishLayer["agent"]>;
   readonly monitors: NonNullable<WishLayer["monitors"]>;
   readonly notify: readonly string[];
-  readonly drift: NonNullable<WishLayer["drift"]>;
+  readonly slos: NonNullable<WishLayer["slos"]>;
+  readonly dashboards: NonNullable<WishLayer["dashboards"]>;
+  readonly downtimes: NonNullable<WishLayer["downtimes"]>;
+  readonly metrics: NonNullable<WishLayer["metrics"]>;
+  readonly catalog: NonNullable<WishLayer["catalog"]>;
+  readonly dependencies: readonly string[];
+  readonly drift: Drift;
+  readonly freeze: readonly FreezeWindow[];
   readonly deletion: NonNullable<WishLayer["deletion"]>;
   readonly paused: boolean;
 }
 
 /**
  * Joins layers, the later ones winning field by field. Objects are joined key by key,
- * tags by their key; other lists are replaced. `true` for a monitor means "as inherited".
+ * tags by their key; other lists, rules of drift, a dashboard's definition and an SLO's queries are replaced.
+ * `true` for a monitor, an SLO or the catalog means "as inherited".
  */
 export function mergeLayers(...layers: readonly WishLayer[]): WishLayer {
   let merged: WishLayer = {};
@@ -132,12 +176,17 @@ function mergeTwo(under: WishLayer, over: WishLayer): WishLayer {
   return under.tags === undefined && over.tags === undefined ? merged : { ...merged, tags };
 }
 
-function mergeRecords(under: object, over: object): object {
+/** Mappings that make sense as a whole only: the later layer replaces them. */
+const ATOMIC: ReadonlySet<string> = new Set(["drift", "definition", "queries"]);
+
+/** @param depth Of the wish's own fields 0, of names that people choose 1, of an object's fields 2. */
+function mergeRecords(under: object, over: object, depth = 0): object {
   const merged: Record<string, unknown> = { ...under };
   for (const [name, value] of Object.entries(over)) {
     const below = merged[name];
     if (isRecord(below) && value === true) continue;
-    merged[name] = isRecord(below) && isRecord(value) ? mergeRecords(below, value) : value;
+    const isJoined = isRecord(below) && isRecord(value) && (depth === 1 || !ATOMIC.has(name));
+    merged[name] = isJoined ? mergeRecords(below, value, depth + 1) : value;
   }
   return merged;
 }
@@ -165,7 +214,14 @@ export function withDefaults(layer: WishLayer): WishFields {
     agent: layer.agent ?? {},
     monitors: layer.monitors ?? {},
     notify: layer.notify ?? WISH_DEFAULTS.notify,
-    drift: layer.drift ?? WISH_DEFAULTS.drift,
+    slos: layer.slos ?? {},
+    dashboards: layer.dashboards ?? {},
+    downtimes: layer.downtimes ?? {},
+    metrics: layer.metrics ?? {},
+    catalog: layer.catalog ?? WISH_DEFAULTS.catalog,
+    dependencies: layer.dependencies ?? WISH_DEFAULTS.dependencies,
+    drift: driftOf(layer.drift),
+    freeze: layer.freeze ?? WISH_DEFAULTS.freeze,
     deletion: layer.deletion ?? WISH_DEFAULTS.deletion,
     paused: layer.paused ?? WISH_DEFAULTS.paused,
   };

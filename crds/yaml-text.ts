@@ -3,7 +3,7 @@ import { LineCounter, isMap, isScalar, parseDocument, visit, type Document, type
 import type { Position, Problem } from "./problem.ts";
 
 /** Limits of every text that comes from outside. */
-export const DOCUMENT_LIMITS = { bytes: 64 * 1024, depth: 12, aliases: 20 } as const;
+export const DOCUMENT_LIMITS = { bytes: 64 * 1024, depth: 24, aliases: 20 } as const;
 
 /** A text that is YAML (JSON is a part of it), before any schema. */
 export interface YamlText {

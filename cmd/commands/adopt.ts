@@ -149,7 +149,7 @@ function tellWhatComes(
     );
   if (changes.length === 0) return out("  It is as wished; the next pass changes nothing.\n");
   out(
-    `  The next pass ${wanted.drift === "report" ? "would change" : "changes"}:\n${formatFields(changes, terminal)}\n`,
+    `  The next pass ${wanted.drift.rule === "report" ? "would change" : "changes"}:\n${formatFields(changes, terminal)}\n`,
   );
 }
 

@@ -174,7 +174,7 @@ test("tags what comes from the service", () => {
 test("the file itself says that it is retained", () => {
   const { object } = compile([instance()], "deletion: retain\ndrift: report");
 
-  expect(object).toMatchObject({ retain: true, drift: "report" });
+  expect(object).toMatchObject({ retain: true, drift: { rule: "report", fields: {} } });
   expect(object?.body.text).toMatch(/^# Managed by dd-observe .*, kept\)/);
 });
 

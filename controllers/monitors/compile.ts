@@ -1,4 +1,6 @@
+import { driftOf } from "../../crds/drift.ts";
 import type { GlobalMonitor } from "../../crds/global-monitor.ts";
+import type { GlobalWish } from "../../crds/global.ts";
 import type { MonitorLayer, PackMonitor } from "../../crds/monitor.ts";
 import { fillInText, type Variables } from "../../crds/pack.ts";
 import type { Problem } from "../../crds/problem.ts";
@@ -24,7 +26,9 @@ interface Definition extends MonitorLayer {
 /** Works out every monitor that the services of a cluster want, and those of no service. Pure; one changed document costs one compile. */
 export function compileMonitors(clusterId: string): (snapshot: Snapshot) => Desired<MonitorBody> {
   const compileOne = remember((wish: Wish) => compileWish(wish, clusterId));
-  const compileGlobal = remember((wish: GlobalMonitor) => compileOfNoService(wish, clusterId));
+  const compileGlobal = remember((wish: GlobalWish) =>
+    wish.kind === "monitor" ? compileOfNoService(wish, clusterId) : undefined,
+  );
   return compileEach({ compileOne, compileGlobal });
 }
 
@@ -51,7 +55,8 @@ function compileWish(wish: Wish, clusterId: string): Compiled<MonitorBody> {
       variables,
     });
     if ("body" in compiled) {
-      objects.push({ key, owner: wish.service, body: compiled.body, drift: wish.drift, retain });
+      const drift = driftOf(definition.drift, wish.drift);
+      objects.push({ key, owner: wish.service, body: compiled.body, drift, retain });
       continue;
     }
     for (const { reason, message } of compiled.problems) {

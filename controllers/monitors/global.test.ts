@@ -32,7 +32,7 @@ test("a monitor of no service has its title as given, the common tags and the ma
   expect(objects.get(KEY)).toMatchObject({
     key: KEY,
     owner: KEY,
-    drift: "report",
+    drift: { rule: "report", fields: {} },
     retain: true,
     body: {
       name: "Disk of {{host.name}}",

@@ -1,5 +1,5 @@
 import type { Problem } from "../../crds/problem.ts";
-import type { GlobalMonitor } from "../../crds/global-monitor.ts";
+import type { GlobalWish } from "../../crds/global.ts";
 import type { Held, Resolution, Wish } from "../../crds/resolve.ts";
 import { changedKeys, patched } from "./patch.ts";
 import type { Desired, DesiredObject } from "./plan.ts";
@@ -17,12 +17,12 @@ export interface Compiled<Body> {
  * Joins what every service's wish comes to, and holds what is not known.
  *
  * @param compileOne Called for accepted wishes only. Remembers by itself: it is asked for every service at every pass.
- * @param compileGlobal The same for monitors of no service. Absent where they mean nothing.
+ * @param compileGlobal The same for documents of no service. Undefined for a kind that is another controller's.
  */
 export function compileAll<Body>(
   { services, paused }: Snapshot,
   compileOne: (wish: Wish) => Compiled<Body>,
-  compileGlobal?: (wish: GlobalMonitor) => Compiled<Body>,
+  compileGlobal?: (wish: GlobalWish) => Compiled<Body> | undefined,
 ): Desired<Body> {
   const objects = new Map<string, DesiredObject<Body>>();
   const held = new Map<string, string>();
@@ -48,7 +48,7 @@ export function compileAll<Body>(
 
 export interface CompileEachOptions<S extends Snapshot, Body> {
   readonly compileOne: (wish: Wish, snapshot: S) => Compiled<Body>;
-  readonly compileGlobal?: (wish: GlobalMonitor) => Compiled<Body>;
+  readonly compileGlobal?: (wish: GlobalWish) => Compiled<Body> | undefined;
   /** What else a service's objects depend on, by service. */
   readonly alsoOf?: (snapshot: S) => ReadonlyMap<string, object>;
 }

@@ -7,7 +7,7 @@ import { hashOf } from "../hash.ts";
 type Body = unknown;
 
 function want(key: string, body: Body): DesiredObject<Body> {
-  return { key, owner: key.split("/")[0]!, body, drift: "correct", retain: false };
+  return { key, owner: key.split("/")[0]!, body, drift: { rule: "correct", fields: {} }, retain: false };
 }
 
 function desired(objects: readonly DesiredObject<Body>[], held: readonly string[] = []): Desired<Body> {

@@ -9,7 +9,14 @@ import { applyPolicies, hashOfDeletes, hashToApprove, type PolicyGround } from "
 const NOW = 1_000_000;
 
 function want(key: string, over: Partial<DesiredObject<string>> = {}): DesiredObject<string> {
-  return { key, owner: key.split("/")[0]!, body: "new", drift: "correct", retain: false, ...over };
+  return {
+    key,
+    owner: key.split("/")[0]!,
+    body: "new",
+    drift: { rule: "correct", fields: {} },
+    retain: false,
+    ...over,
+  };
 }
 
 function have(key: string, over: Partial<ObservedObject<string>> = {}): ObservedObject<string> {
@@ -77,9 +84,14 @@ test("a paused service is neither written nor deleted", () => {
 });
 
 test.for([
-  { title: "changed by hand, correct", drift: "correct", applied: "new", reported: false },
-  { title: "changed by hand, report", drift: "report", applied: "new", reported: true },
-  { title: "another wish, report", drift: "report", applied: "older", reported: false },
+  {
+    title: "changed by hand, correct",
+    drift: { rule: "correct", fields: {} },
+    applied: "new",
+    reported: false,
+  },
+  { title: "changed by hand, report", drift: { rule: "report", fields: {} }, applied: "new", reported: true },
+  { title: "another wish, report", drift: { rule: "report", fields: {} }, applied: "older", reported: false },
 ] as const)("drift is only reported where the wish says so: $title", ({ drift, applied, reported }) => {
   const plan = apply([want("ray/a", { drift })], [have("ray/a", { applied: hashOf(applied) })]);
 
@@ -90,7 +102,9 @@ test.for([
   { title: "we wrote this body before", remembered: "new", reported: true },
   { title: "we wrote another body before", remembered: "older", reported: false },
 ])("an object that is missing counts as deleted by hand if $title: $reported", ({ remembered, reported }) => {
-  const plan = apply([want("ray/a", { drift: "report" })], [], { memory: memoryOf("ray/a", remembered) });
+  const plan = apply([want("ray/a", { drift: { rule: "report", fields: {} } })], [], {
+    memory: memoryOf("ray/a", remembered),
+  });
 
   expect(reasons(plan)).toEqual(reported ? ["ray/a DriftReported"] : []);
 });
@@ -215,7 +229,7 @@ test("policies never add an action, and lose none", () => {
   });
   fc.assert(
     fc.property(keys, keys, flags, (wanted, found, { known, paused, absent, retain, count, drift }) => {
-      const objects = wanted.map((key) => want(key, { drift }));
+      const objects = wanted.map((key) => want(key, { drift: { rule: drift, fields: {} } }));
       const observed = found.map((key) => have(key, { retain }));
       const { plan, desired } = planOf(objects, observed);
 

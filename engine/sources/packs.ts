@@ -3,13 +3,20 @@ import path from "node:path";
 
 import { readDocument, type Parsed } from "../../crds/document.ts";
 import { packFaults } from "../../crds/pack-check.ts";
-import { packConf, packManifest, packMonitors, type Pack } from "../../crds/pack.ts";
+import {
+  packConf,
+  packDashboards,
+  packManifest,
+  packMonitors,
+  packSlos,
+  type Pack,
+} from "../../crds/pack.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
 
 export const BUILT_IN_PACKS = path.join(import.meta.dirname, "..", "..", "packs");
 
 /**
- * Reads every pack of some folders: `<dir>/<name>/{pack,conf,monitors}.yaml`. A later folder's pack replaces an earlier one of the same name.
+ * Reads every pack of some folders: `<dir>/<name>/{pack,conf,monitors,slos,dashboards}.yaml`. A later folder's pack replaces an earlier one of the same name.
  *
  * @throws {Error} if a pack is broken: a fault of the installation, so the process doesn't start with half of them.
  */
@@ -93,18 +100,27 @@ function loadPack(dir: string): Pack {
   throw new Error(`Cannot load pack ${path.basename(dir)}:\n  ${problems}`);
 }
 
+/** A pack without one of these brings none. */
+const OPTIONAL_FILES: ReadonlySet<string> = new Set(["monitors.yaml", "slos.yaml", "dashboards.yaml"]);
+
 /** Reads one pack's folder. Problems carry the file as their owner. */
 export function readPack(dir: string): Parsed<Pack> {
   const manifest = readFile(dir, "pack.yaml", packManifest);
   const conf = readFile(dir, "conf.yaml", packConf);
   const monitors = readFile(dir, "monitors.yaml", packMonitors);
-  if (!manifest.ok || !conf.ok || !monitors.ok) {
-    return {
-      ok: false,
-      problems: [manifest, conf, monitors].flatMap((part) => (part.ok ? [] : part.problems)),
-    };
+  const slos = readFile(dir, "slos.yaml", packSlos);
+  const dashboards = readFile(dir, "dashboards.yaml", packDashboards);
+  if (!manifest.ok || !conf.ok || !monitors.ok || !slos.ok || !dashboards.ok) {
+    const parts = [manifest, conf, monitors, slos, dashboards];
+    return { ok: false, problems: parts.flatMap((part) => (part.ok ? [] : part.problems)) };
   }
-  const pack: Pack = { ...manifest.value, conf: conf.value, monitors: monitors.value };
+  const pack: Pack = {
+    ...manifest.value,
+    conf: conf.value,
+    monitors: monitors.value,
+    slos: slos.value,
+    dashboards: dashboards.value,
+  };
   const problems = inconsistencies(pack, dir);
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: pack };
 }
@@ -119,7 +135,7 @@ function readFile<Schema extends Parameters<typeof readDocument>[2]>(
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" && name === "monitors.yaml") text = "{}";
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" && OPTIONAL_FILES.has(name)) text = "{}";
     else return { ok: false, problems: [{ owner: file, reason: "Unreadable", message: String(error) }] };
   }
   return readDocument(file, text, schema);

@@ -1,7 +1,8 @@
 import type { Pack } from "../../crds/pack.ts";
 import type { Policy } from "../../crds/policy.ts";
 import { isReserved } from "../../crds/names.ts";
-import { isGlobalMonitorName, resolveReserved } from "../../crds/reserved.ts";
+import { globalFolderOf } from "../../crds/global.ts";
+import { resolveReserved } from "../../crds/reserved.ts";
 import {
   readDefaults,
   resolve,
@@ -176,11 +177,13 @@ export class Resolver {
     ground: Ground,
   ): Generator<readonly [string, Remembered & { readonly resolution: Resolution }]> {
     const names = [...documents.keys()].filter((name) => isReserved(name) && name !== "_defaults");
-    let monitors = 0;
+    const counts = new Map<string, number>();
     for (const name of names.sort(compareText)) {
       const document = documents.get(name)!;
-      if (isGlobalMonitorName(name)) monitors++;
-      const isOverQuota = monitors > ground.policy.maxMonitors;
+      const folder = globalFolderOf(name);
+      const count = folder === undefined ? 0 : (counts.get(folder.kind) ?? 0) + 1;
+      if (folder !== undefined) counts.set(folder.kind, count);
+      const isOverQuota = folder !== undefined && count > ground.policy[folder.quota];
       const before = this.#remembered.get(name);
       const resolution =
         before?.document === document && before.ground === ground && before.isOverQuota === isOverQuota

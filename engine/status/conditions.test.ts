@@ -25,7 +25,13 @@ function report(over: Partial<Report<string>> = {}): Report<string> {
   };
 }
 
-const OBJECT = { key: "ray/a", owner: "ray", body: "1", drift: "correct", retain: false } as const;
+const OBJECT = {
+  key: "ray/a",
+  owner: "ray",
+  body: "1",
+  drift: { rule: "correct", fields: {} },
+  retain: false,
+} as const;
 const OTHER = { ...OBJECT, key: "ray/b" };
 const CREATE: Action<string> = { type: "create", desired: OBJECT };
 const FAILED: Outcome = {

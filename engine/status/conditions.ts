@@ -1,10 +1,18 @@
 import { ApiError } from "../../clients/errors.ts";
+import type { GlobalKind } from "../../crds/global.ts";
 import { subjectOf } from "../../crds/names.ts";
 import type { Resolution } from "../../crds/resolve.ts";
 import { ownerOf, type Desired, type Withheld } from "../plan/plan.ts";
 import type { Outcome, Report } from "../loop/reconcile.ts";
 import { RefusedError } from "../plan/refused.ts";
 import type { Condition } from "./status.ts";
+
+const NOUNS: Readonly<Record<GlobalKind, string>> = {
+  monitor: "monitor",
+  slo: "SLO",
+  dashboard: "dashboard",
+  downtime: "downtime",
+};
 
 /** Whether a wish could be read and is allowed. */
 export function accepted(resolution: Resolution): Condition {
@@ -19,7 +27,7 @@ export function accepted(resolution: Resolution): Condition {
     };
   }
   if (resolution.state === "global") {
-    const message = "its document defines one monitor of no service";
+    const message = `its document defines one ${NOUNS[resolution.kind]} of no service`;
     return { type: "Accepted", status: "True", reason: "Accepted", message };
   }
   const [first, ...others] = resolution.problems;

@@ -150,7 +150,7 @@ export function toyController(target: ToyTarget): Controller<ToySnapshot, Body> 
             key: `${wish.service}/${name}`,
             owner: wish.service,
             body,
-            drift: "correct",
+            drift: { rule: "correct", fields: {} },
             retain: false,
           }),
         ),

@@ -18,5 +18,5 @@ export function wishedMonitor(key: string, wire: Json = {}): DesiredObject<Monit
     options: { thresholds: { critical: 4, warning: 3 }, notify_no_data: true, no_data_timeframe: 20 },
     ...wire,
   });
-  return { key, owner, body, drift: "correct", retain: false };
+  return { key, owner, body, drift: { rule: "correct", fields: {} }, retain: false };
 }

@@ -1,10 +1,17 @@
-import { packConf, packManifest, packMonitors, type Pack } from "../../crds/pack.ts";
+import {
+  packConf,
+  packDashboards,
+  packManifest,
+  packMonitors,
+  packSlos,
+  type Pack,
+} from "../../crds/pack.ts";
 import { STRICT_POLICY } from "../../crds/policy.ts";
 import type { Ground } from "../../crds/resolve.ts";
 
 /** A small pack with an option of every type and two monitors. `over` replaces whole parts of its files. */
 export function examplePack(
-  over: { readonly manifest?: object; readonly conf?: object; readonly monitors?: object } = {},
+  over: Partial<Readonly<Record<"manifest" | "conf" | "monitors" | "slos" | "dashboards", object>>> = {},
 ): Pack {
   const manifest = packManifest.parse({
     name: "ray",
@@ -54,7 +61,9 @@ export function examplePack(
     instance: { openmetrics_endpoint: "${endpoint}", allow_redirects: false, tags: "${tags}" },
     ...over.conf,
   });
-  return { ...manifest, conf, monitors };
+  const slos = packSlos.parse(over.slos ?? {});
+  const dashboards = packDashboards.parse(over.dashboards ?? {});
+  return { ...manifest, conf, monitors, slos, dashboards };
 }
 
 /** What resolving needs: the pack `ray` of the example, and `generic` with one option of its own. */

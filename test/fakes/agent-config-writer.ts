@@ -19,7 +19,13 @@ for (let round = 0; ; round++) {
       clusterId: "dc1",
       config: { init_config: {}, instances: [{ tags }, "end"] as never },
     });
-    return { key: keyOfFile(body), owner: body.service, body, drift: "correct", retain: false } as const;
+    return {
+      key: keyOfFile(body),
+      owner: body.service,
+      body,
+      drift: { rule: "correct", fields: {} },
+      retain: false,
+    } as const;
   });
   const desired = {
     objects: new Map(objects.map((object) => [object.key, object])),

@@ -615,7 +615,7 @@ function wish(
   const instance = { openmetrics_endpoint: `http://127.0.0.1:${port}/metrics`, ...extra };
   const config = { init_config: {}, instances: [instance] };
   const body = renderFile({ check, service, clusterId, config, retain });
-  return { key: keyOfFile(body), owner: service, body, drift: "correct", retain };
+  return { key: keyOfFile(body), owner: service, body, drift: { rule: "correct", fields: {} }, retain };
 }
 
 function start(options: Partial<AgentConfigOptions> = {}) {

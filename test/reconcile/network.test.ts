@@ -72,7 +72,9 @@ test("Agent files are written whatever the Agent answers, and only its expvar is
 
   await bringInLine(
     target,
-    desired([{ key: keyOfFile(body), owner: "ray", body, drift: "correct", retain: false }]),
+    desired([
+      { key: keyOfFile(body), owner: "ray", body, drift: { rule: "correct", fields: {} }, retain: false },
+    ]),
   );
   const conditions = await target.verify(signal());
   await target.close();

@@ -28,7 +28,7 @@ testTargetContract("the example of docs/adding-a-controller.md", async () => {
       key: `${name}/entry`,
       owner: name,
       body: { team: `team-${variant}`, env: "prod" },
-      drift: "correct",
+      drift: { rule: "correct", fields: {} },
       retain: false,
     }),
     writes: () => fake.requests.filter(({ line }) => WRITES.test(line)).length,
@@ -62,7 +62,7 @@ test("the example leaves alone what somebody else wrote", async () => {
     key: "web/entry",
     owner: "web",
     body: { team: "shop", env: "prod" },
-    drift: "correct",
+    drift: { rule: "correct", fields: {} },
     retain: false,
   } as const;
 
