@@ -1,5 +1,11 @@
-import { globalMonitorLayer } from "./global-monitor.ts";
-import { jsonSchemaOf, optionSchema, tunedMonitorSchema, type JsonSchema } from "./json-schema.ts";
+import { GLOBAL_FOLDERS } from "./global.ts";
+import {
+  jsonSchemaOf,
+  optionSchema,
+  tunedMonitorSchema,
+  tunedSloSchema,
+  type JsonSchema,
+} from "./json-schema.ts";
 import type { Pack } from "./pack.ts";
 import { didYouMean } from "./suggest.ts";
 import { wishLayer } from "./wish.ts";
@@ -33,7 +39,7 @@ export type Explained =
 
 /**
  * Explains a field of the wish as `kubectl explain` does: `endpoint.port`, `monitors.object-store-pressure.critical`,
- * or one of a monitor of no service: `_monitors.query`.
+ * or one of a document of no service: `_monitors.query`, `_slos.target`.
  *
  * @param path Parts joined by dots; empty for the whole wish.
  * @param pack Whose Agent options and monitors are meant. Without it, those of every pack.
@@ -84,10 +90,12 @@ function rootNode(packs: readonly Pack[]): Node {
   return {
     ...plain,
     child: (name) => {
-      if (name === "_monitors") return schemaNode(jsonSchemaOf(globalMonitorLayer));
+      const global = GLOBAL_FOLDERS.find(({ folder }) => folder === name);
+      if (global !== undefined) return schemaNode(jsonSchemaOf(global.layer));
       const inner = plain.child(name);
       if (inner === undefined) return undefined;
       if (name === "agent") return agentNode(inner, packs);
+      if (name === "slos") return slosNode(inner, packs);
       return name === "monitors" ? monitorsNode(inner, packs) : inner;
     },
   };
@@ -120,45 +128,79 @@ function agentNode(plain: Node, packs: readonly Pack[]): Node {
 }
 
 function monitorsNode(plain: Node, packs: readonly Pack[]): Node {
-  const named = namedNode(plain, packs, (pack) =>
+  return openNode(plain, packs, (pack) =>
     Object.entries(pack.monitors).map(([name, monitor]) => ({
       name,
       schema: tunedMonitorSchema(monitor),
       facts: [
-        { name: "pack", value: pack.name },
-        { name: "title", value: monitor.name },
-        { name: "type", value: monitor.type },
+        ...commonFacts(pack, monitor),
         { name: "query", value: monitor.query },
-        ...(monitor.needs === undefined ? [] : [{ name: "needs", value: `agent.${monitor.needs}: true` }]),
-        ...(monitor.default === false ? [{ name: "made", value: "only when a document names it" }] : []),
+        ...conditionFacts(monitor),
       ],
     })),
   );
-  // Any other name is a monitor of one's own, unless it is a slip.
+}
+
+function slosNode(plain: Node, packs: readonly Pack[]): Node {
+  return openNode(plain, packs, (pack) =>
+    Object.entries(pack.slos).map(([name, slo]) => ({
+      name,
+      schema: tunedSloSchema(slo),
+      facts: [
+        ...commonFacts(pack, slo),
+        ...(["numerator", "denominator", "query", "formula"] as const).flatMap((field) => {
+          const value = slo[field];
+          return value === undefined ? [] : [{ name: field, value }];
+        }),
+        ...conditionFacts(slo),
+      ],
+    })),
+  );
+}
+
+function commonFacts(
+  pack: Pack,
+  object: { readonly name: string; readonly type: string },
+): Explanation["facts"] {
+  return [
+    { name: "pack", value: pack.name },
+    { name: "title", value: object.name },
+    { name: "type", value: object.type },
+  ];
+}
+
+function conditionFacts(object: {
+  readonly needs?: string | undefined;
+  readonly default?: boolean | undefined;
+}): Explanation["facts"] {
+  return [
+    ...(object.needs === undefined ? [] : [{ name: "needs", value: `agent.${object.needs}: true` }]),
+    ...(object.default === false ? [{ name: "made", value: "only when a document names it" }] : []),
+  ];
+}
+
+/** Any other name is one of one's own, unless it is a slip. */
+function openNode(plain: Node, packs: readonly Pack[], list: Listing): Node {
+  const named = namedNode(plain, packs, list);
   return {
     ...named,
     child: (name) => {
       const known = named.child(name);
       if (known !== undefined) return known;
-      const isSlip =
-        didYouMean(
-          name,
-          named.children().map((child) => child.name),
-        ) !== "";
-      return isSlip ? undefined : plain.child(name);
+      const names = named.children().map((child) => child.name);
+      return didYouMean(name, names) === "" ? plain.child(name) : undefined;
     },
   };
 }
 
-function namedNode(
-  plain: Node,
-  packs: readonly Pack[],
-  list: (pack: Pack) => readonly {
-    readonly name: string;
-    readonly schema: JsonSchema;
-    readonly facts: Explanation["facts"];
-  }[],
-): Node {
+/** What one pack brings under a field. */
+type Listing = (pack: Pack) => readonly {
+  readonly name: string;
+  readonly schema: JsonSchema;
+  readonly facts: Explanation["facts"];
+}[];
+
+function namedNode(plain: Node, packs: readonly Pack[], list: Listing): Node {
   const all = packs.flatMap((pack) => list(pack).map((entry) => ({ ...entry, pack: pack.name })));
   const names = [...new Set(all.map((entry) => entry.name))];
   return {
@@ -193,10 +235,10 @@ function describe(schema: JsonSchema): Omit<Explanation, "path" | "children" | "
   };
 }
 
+/** The fields of a mapping, of a union's branch that is one, or of a list's entries. */
 function fieldsIn(schema: JsonSchema): Readonly<Record<string, JsonSchema>> {
-  return (
-    schema.properties ?? schema.anyOf?.find((branch) => branch.properties !== undefined)?.properties ?? {}
-  );
+  const branch = [schema, ...(schema.anyOf ?? []), ...(schema.items === undefined ? [] : [schema.items])];
+  return branch.find(({ properties }) => properties !== undefined)?.properties ?? {};
 }
 
 function openFieldIn(schema: JsonSchema): JsonSchema | undefined {

@@ -1,9 +1,19 @@
 import { z } from "zod";
 
 import { globalMonitorLayer } from "./global-monitor.ts";
+import { globalDashboardLayer, globalDowntimeLayer, globalSloLayer } from "./global.ts";
 import { monitorLayer, type PackMonitor } from "./monitor.ts";
-import { packConf, packManifest, packMonitors, type Pack, type PackOption } from "./pack.ts";
+import {
+  packConf,
+  packDashboards,
+  packManifest,
+  packMonitors,
+  packSlos,
+  type Pack,
+  type PackOption,
+} from "./pack.ts";
 import { policySchema } from "./policy.ts";
+import { FIXED_SLO_FIELDS, sloLayer, type PackSlo } from "./slo.ts";
 import { defaultsLayer, wishLayer } from "./wish.ts";
 
 /** A JSON Schema, as far as it is used here. Draft 7: what editors' YAML support reads. */
@@ -31,10 +41,15 @@ export function editorSchemas(packs: Packs): ReadonlyMap<string, JsonSchema> {
     ["wish.json", titled("observability/<service>", withPacks(jsonSchemaOf(wishLayer), packs))],
     ["defaults.json", titled("observability/_defaults", withNames(jsonSchemaOf(defaultsLayer), packs))],
     ["global-monitor.json", titled("observability/_monitors/<name>", jsonSchemaOf(globalMonitorLayer))],
+    ["global-slo.json", titled("observability/_slos/<name>", jsonSchemaOf(globalSloLayer))],
+    ["global-dashboard.json", titled("observability/_dashboards/<name>", jsonSchemaOf(globalDashboardLayer))],
+    ["global-downtime.json", titled("observability/_downtimes/<name>", jsonSchemaOf(globalDowntimeLayer))],
     ["policy.json", titled("The operator's policy file", jsonSchemaOf(policySchema))],
     ["pack.json", titled("packs/<name>/pack.yaml", jsonSchemaOf(packManifest))],
     ["conf.json", titled("packs/<name>/conf.yaml", jsonSchemaOf(packConf))],
     ["monitors.json", titled("packs/<name>/monitors.yaml", jsonSchemaOf(packMonitors))],
+    ["slos.json", titled("packs/<name>/slos.yaml", jsonSchemaOf(packSlos))],
+    ["dashboards.json", titled("packs/<name>/dashboards.yaml", jsonSchemaOf(packDashboards))],
   ]);
 }
 
@@ -84,17 +99,26 @@ export function optionSchema(option: PackOption): JsonSchema {
 
 /** What a wish may say of one of a pack's monitors: everything but its type and query. */
 export function tunedMonitorSchema(monitor: PackMonitor): JsonSchema {
-  const layer = jsonSchemaOf(monitorLayer);
-  const known: Readonly<Record<string, unknown>> = monitor;
-  const fields = Object.entries(layer.properties ?? {}).filter(
-    ([name]) => name !== "type" && name !== "query",
-  );
+  return tunedSchema(monitor, jsonSchemaOf(monitorLayer), ["type", "query"]);
+}
+
+/** What a wish may say of one of a pack's SLOs: everything but what is measured. */
+export function tunedSloSchema(slo: PackSlo): JsonSchema {
+  return tunedSchema(slo, jsonSchemaOf(sloLayer), FIXED_SLO_FIELDS);
+}
+
+function tunedSchema(
+  known: { readonly [field: string]: unknown; readonly summary: string },
+  layer: JsonSchema,
+  fixed: readonly string[],
+): JsonSchema {
+  const fields = Object.entries(layer.properties ?? {}).filter(([name]) => !fixed.includes(name));
   const properties = fields.map(([name, field]): [string, JsonSchema] => [
     name,
     known[name] === undefined ? field : { ...field, default: known[name] },
   ]);
   return {
-    description: monitor.summary,
+    description: known.summary,
     anyOf: [
       { type: "boolean" },
       { type: "object", properties: Object.fromEntries(properties), additionalProperties: false },
@@ -118,6 +142,10 @@ function withPacks(wish: JsonSchema, packs: Packs): JsonSchema {
           properties: packMonitorsOf([pack]),
           additionalProperties: { $ref: "#/definitions/ownMonitor" },
         },
+        slos: {
+          properties: packSlosOf([pack]),
+          additionalProperties: { $ref: "#/definitions/ownSlo" },
+        },
       },
     },
   }));
@@ -128,9 +156,9 @@ function withPacks(wish: JsonSchema, packs: Packs): JsonSchema {
 
 function withNames(schema: JsonSchema, packs: Packs): JsonSchema {
   const all = [...packs.values()];
-  const { agent, monitors } = schema.properties ?? {};
+  const { agent, monitors, slos } = schema.properties ?? {};
   const layer = jsonSchemaOf(monitorLayer);
-  const { type: _, query: __, ...tunable } = layer.properties ?? {};
+  const slo = jsonSchemaOf(sloLayer);
   return {
     ...schema,
     properties: {
@@ -146,14 +174,25 @@ function withNames(schema: JsonSchema, packs: Packs): JsonSchema {
         properties: packMonitorsOf(all),
         additionalProperties: { anyOf: [{ type: "boolean" }, { $ref: "#/definitions/ownMonitor" }] },
       },
+      slos: {
+        ...slos,
+        properties: packSlosOf(all),
+        additionalProperties: { anyOf: [{ type: "boolean" }, { $ref: "#/definitions/ownSlo" }] },
+      },
     },
     definitions: {
-      tunedMonitor: {
-        anyOf: [{ type: "boolean" }, { type: "object", properties: tunable, additionalProperties: false }],
-      },
+      tunedMonitor: tunable(layer, ["type", "query"]),
       ownMonitor: { ...layer, required: ["type", "query"] },
+      tunedSlo: tunable(slo, FIXED_SLO_FIELDS),
+      ownSlo: { ...slo, required: ["type"] },
     },
   };
+}
+
+function tunable({ properties = {} }: JsonSchema, fixed: readonly string[]): JsonSchema {
+  const left = Object.entries(properties).filter(([name]) => !fixed.includes(name));
+  const tuned = { type: "object", properties: Object.fromEntries(left), additionalProperties: false };
+  return { anyOf: [{ type: "boolean" }, tuned] };
 }
 
 function agentOptions(packs: readonly Pack[]): Readonly<Record<string, JsonSchema>> {
@@ -168,11 +207,23 @@ function agentOptions(packs: readonly Pack[]): Readonly<Record<string, JsonSchem
 }
 
 function packMonitorsOf(packs: readonly Pack[]): Readonly<Record<string, JsonSchema>> {
+  return summaries(packs, ({ monitors }) => monitors, "#/definitions/tunedMonitor");
+}
+
+function packSlosOf(packs: readonly Pack[]): Readonly<Record<string, JsonSchema>> {
+  return summaries(packs, ({ slos }) => slos, "#/definitions/tunedSlo");
+}
+
+function summaries(
+  packs: readonly Pack[],
+  objectsOf: (pack: Pack) => Readonly<Record<string, { readonly summary: string }>>,
+  $ref: string,
+): Readonly<Record<string, JsonSchema>> {
   return merged(
     packs.map((pack) =>
-      Object.entries(pack.monitors).map(([name, { summary }]): [string, JsonSchema] => [
+      Object.entries(objectsOf(pack)).map(([name, { summary }]): [string, JsonSchema] => [
         name,
-        { description: summary, allOf: [{ $ref: "#/definitions/tunedMonitor" }] },
+        { description: summary, allOf: [{ $ref }] },
       ]),
     ),
   );
