@@ -41,7 +41,11 @@ const ruled = z
   .partial()
   .refine(
     (drift) => (drift.tolerate === undefined) !== (drift.rule === undefined && drift.fields === undefined),
-    { error: "must be either {tolerate: 4h}, or {rule: …, fields: {…}}" },
+    {
+      error: "must be either {tolerate: 4h}, or {rule: …, fields: {…}}",
+      // What else is wrong comes first.
+      when: ({ issues }) => issues.length === 0,
+    },
   );
 
 /** The field `drift` wherever it stands. A later layer replaces it whole. */

@@ -130,7 +130,12 @@ function bestBranch(
   const ofThatKind = branches.filter(
     (issues) => !issues.some((issue) => issue.code === "invalid_type" && issue.path.length === 0),
   );
-  if (typeof value === "object" && value !== null) return ofThatKind[0];
+  if (typeof value === "object" && value !== null) {
+    // A word that is asked for is never a mapping.
+    return ofThatKind.find(
+      (issues) => !issues.some(({ code, path }) => code === "invalid_value" && path.length === 0),
+    );
+  }
   // A text that is too long, say, for the only branch that takes texts.
   return ofThatKind.length === 1 ? ofThatKind[0] : undefined;
 }
