@@ -132,7 +132,9 @@ const LISTED = { thresholds: [{ timeframe: "7d", target: 99 }] };
 const SURROUNDINGS: Readonly<Record<string, readonly object[]>> = {
   ray: [
     {},
-    { slos: { own: ROUND }, monitors: { own: MONITOR }, metrics: { own: { tags: ["a"] } } },
+    { slos: { own: ROUND } },
+    { monitors: { own: MONITOR } },
+    { metrics: { own: { tags: ["a"] } } },
     { slos: { own: SLICES } },
     { slos: { own: { ...SLICES, query: undefined, formula: "a", queries: { a: "x" } } } },
     { slos: { own: { ...UP, monitors: ["a/b"] } } },
@@ -180,6 +182,12 @@ const DOCUMENTS: readonly (readonly [name: string, schema: z.ZodType])[] = [
   ["_dashboards/overview", globalDashboardLayer],
 ];
 
+/** One name that the pack has, and one that it hasn't. */
+function namesFor(path: readonly string[]): readonly string[] {
+  if (!path.includes("*")) return [""];
+  return path[0] === "agent" ? ["interval", "buckets"] : ["noisy", "own"];
+}
+
 function read(name: string, text: string): Resolution {
   const document = { text, generation: 1 };
   return name === "ray" ? resolve(name, [], document, GROUND)! : resolveReserved(name, document, GROUND);
@@ -190,10 +198,12 @@ test.for(DOCUMENTS)(
   ([document, schema]) => {
     const seen = { arrived: new Set<string>(), refused: new Set<string>(), lost: new Set<string>() };
     for (const { path, schema: field } of fieldsBelow(jsonSchemaOf(schema))) {
-      for (const name of ["own", "noisy", "interval", "buckets"]) {
+      for (const name of namesFor(path)) {
         const place = path.map((part) => (part === "*" ? name : part));
         const value = sampleOf(field, path.at(-1)!);
         for (const around of SURROUNDINGS[document]!) {
+          // Another field's surroundings make no difference.
+          if (document === "ray" && !Object.keys(around).every((part) => part === path[0])) continue;
           const resolution = read(document, stringify(merged(around, put(place, value))));
           seen[arrived(resolution, place, value)].add(path.join("."));
         }

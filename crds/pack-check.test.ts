@@ -13,8 +13,27 @@ const MONITOR = {
   runbook: ["a", "b", "c"],
 };
 
+const SLO = { name: "S", summary: "s", type: "metric", target: 99 };
+const ROUND = { ...SLO, numerator: "sum:a{${scope}}", denominator: "sum:b{${scope}}" };
+
+function section(over: object): object {
+  const note = { definition: { type: "note", content: "In ${env}, see ${slos:_slos/x|all}" } };
+  return { dashboards: { d: { title: "T", section: "S", widgets: [note], ...over } } };
+}
+
+function note(content: string): object {
+  return { definition: { type: "note", content } };
+}
+
 test("finds nothing wrong with a pack whose parts fit", () => {
+  const whole = examplePack({
+    slos: { round: ROUND, up: { ...SLO, type: "monitor", monitors: ["noisy"] } },
+    ...section({ per: "service", widgets: [note("${service}: ${option.interval}")] }),
+  });
+
   expect(packFaults(examplePack())).toEqual([]);
+  expect(packFaults(whole)).toEqual([]);
+  expect(packFaults(examplePack(section({})))).toEqual([]);
 });
 
 test.for([
@@ -80,6 +99,41 @@ test.for([
     "a runbook with an unknown variable",
     { monitors: { m: { ...MONITOR, runbook: ["a", "b", "${hots}"] } } },
     "m.runbook.2 ${hots} stands for nothing",
+  ],
+  [
+    "an SLO of everybody's services",
+    { slos: { s: { ...ROUND, denominator: "sum:b{*}" } } },
+    "s has a query that isn't narrowed to the service by ${scope}",
+  ],
+  [
+    "an SLO without a query",
+    { slos: { s: { ...ROUND, denominator: undefined } } },
+    "s needs denominator, as it is of type metric",
+  ],
+  [
+    "an SLO over a monitor that the pack hasn't",
+    { slos: { s: { ...SLO, type: "monitor", monitors: ["nosy"] } } },
+    "s.monitors.0: the pack has no monitor nosy; did you mean noisy?",
+  ],
+  [
+    "an SLO that needs an unknown option",
+    { slos: { s: { ...ROUND, needs: "nothing" } } },
+    "s.needs names no option of the pack: nothing",
+  ],
+  [
+    "an SLO with an unknown variable",
+    { slos: { s: { ...ROUND, numerator: "sum:a{${scope},${hots}}" } } },
+    "s.numerator: ${hots} stands for nothing; there are scope, scopeTags, service, env, team, cluster",
+  ],
+  [
+    "a section that names one service, though it stands once for all",
+    section({ widgets: [note("${service}")] }),
+    "d.widgets.0.definition.content: ${service} stands for nothing; there are scope, scopeTags, env, team, cluster",
+  ],
+  [
+    "a section that refers to a kind that there isn't",
+    section({ widgets: [note("${slo:_slos/x}")] }),
+    "d.widgets.0.definition.content: ${slo:_slos/x} names no kind; did you mean slos?",
   ],
 ] as const)("finds %s", ([, over, message]) => {
   expect(packFaults(examplePack(over)).map((fault) => fault.message)).toContain(message);

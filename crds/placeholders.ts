@@ -40,6 +40,7 @@ export function checkVariables(
 
 /** Names of one service's objects, by the controller that keeps them. */
 export interface OwnNames {
+  /** Empty if it is a pack's own, whatever the service. */
   readonly service: string;
   readonly monitors: readonly string[];
   readonly slos: readonly string[];
@@ -93,7 +94,8 @@ export function checkMonitorNames(
     const prefix = `${own.service}/`;
     const name = text.startsWith(prefix) ? text.slice(prefix.length) : text;
     if (name.includes("/") || own.monitors.includes(name)) return [];
-    const message = `${here}: ${own.service} has no monitor ${name}${didYouMean(name, own.monitors)}`;
+    const whose = own.service === "" ? "the pack" : own.service;
+    const message = `${here}: ${whose} has no monitor ${name}${didYouMean(name, own.monitors)}`;
     return [{ owner, reason: "UnknownMonitor", path: here, message }];
   });
 }

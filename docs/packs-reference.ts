@@ -1,6 +1,7 @@
 import { limitsOf, typeInWords } from "../crds/explain.ts";
 import { optionSchema } from "../crds/json-schema.ts";
 import type { PackMonitor } from "../crds/monitor.ts";
+import { sloThresholds } from "../crds/slo.ts";
 import type { Pack } from "../crds/pack.ts";
 import { code, table } from "./markdown.ts";
 
@@ -38,6 +39,8 @@ function section(pack: Pack): string {
     `### Monitors of ${pack.name}`,
     "Under `monitors:` in the document: tune one, or switch it off with `false`. `${scope}` stands for the service's own tags.",
     monitorsTable(pack),
+    ...slosOf(pack),
+    ...dashboardsOf(pack),
     `### Good to know about ${pack.name}`,
     pack.notes.map((note) => `- ${note}`).join("\n"),
     `Key metrics, which must have points if all is well: ${pack.keyMetrics.map(code).join(", ") || "none that every service has"}. Service checks: ${pack.serviceChecks.map(code).join(", ") || "none"}.`,
@@ -68,7 +71,39 @@ function monitorsTable(pack: Pack): string {
   return table(["monitor", "what it means", "query", "thresholds", "missing data"], rows);
 }
 
-function conditions({ needs, default: isDefault }: PackMonitor): string {
+function slosOf(pack: Pack): readonly string[] {
+  const rows = Object.entries(pack.slos).map(([name, slo]) => [
+    code(name),
+    `${slo.summary}${conditions(slo)}`,
+    slo.type,
+    sloThresholds(slo)
+      .map(({ timeframe, target }) => `${target} % in ${timeframe}`)
+      .join(", "),
+  ]);
+  if (rows.length === 0) return [];
+  return [
+    `### SLOs of ${pack.name}`,
+    "Under `slos:` in the document: tune one, or switch it off with `false`.",
+    table(["SLO", "what it promises", "type", "target"], rows),
+  ];
+}
+
+function dashboardsOf(pack: Pack): readonly string[] {
+  const rows = Object.entries(pack.dashboards).map(([name, { title, section: own, per }]) => [
+    code(name),
+    title,
+    own,
+    per === "service" ? "one for each service" : "one for all",
+  ]);
+  if (rows.length === 0) return [];
+  return [
+    `### Sections of ${pack.name} on dashboards`,
+    "A document `_dashboards/<dashboard>` can leave a section out: `exclude`.",
+    table(["dashboard", "title", "section", "made"], rows),
+  ];
+}
+
+function conditions({ needs, default: isDefault }: Pick<PackMonitor, "needs" | "default">): string {
   const needed = needs === undefined ? "" : ` Needs \`agent.${needs}: true\`.`;
   return `${needed}${isDefault === false ? " Made only when a document names it." : ""}`;
 }
