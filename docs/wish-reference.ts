@@ -1,8 +1,16 @@
+import type { z } from "zod";
+
+import { catalogLayer } from "../crds/catalog.ts";
+import { dashboardLayer } from "../crds/dashboard.ts";
+import { downtimeLayer } from "../crds/downtime.ts";
 import { limitsOf, typeInWords } from "../crds/explain.ts";
 import { globalMonitorLayer } from "../crds/global-monitor.ts";
+import { globalDashboardLayer, globalDowntimeLayer, globalSloLayer } from "../crds/global.ts";
 import { jsonSchemaOf, type JsonSchema } from "../crds/json-schema.ts";
+import { metricTagsLayer } from "../crds/metric-tags.ts";
 import { monitorLayer } from "../crds/monitor.ts";
 import { policySchema, STRICT_POLICY } from "../crds/policy.ts";
+import { sloLayer } from "../crds/slo.ts";
 import { TAG_OF_FIELD } from "../crds/tags.ts";
 import { wishLayer } from "../crds/wish.ts";
 import { DOCUMENT_LIMITS } from "../crds/yaml-text.ts";
@@ -31,7 +39,20 @@ monitors:
     type: query alert
     query: avg(last_5m):sum:ray.tasks{\${scope},state:pending*} > \${critical}
     critical: 1000
+slos:
+  requests: # one of your own
+    type: metric
+    numerator: sum:ray.serve.num_http_requests{\${scope}}.as_count() - sum:ray.serve.num_http_error_requests{\${scope}}.as_count()
+    denominator: sum:ray.serve.num_http_requests{\${scope}}.as_count()
+    target: 99.5
+downtimes:
+  nightly-batch: { recurrences: [{ rrule: "FREQ=DAILY", duration: 2h }], timezone: Europe/Berlin, monitors: [queue-too-long] }
+metrics:
+  ray.serve.http_request_latency_ms: { tags: [service, env, deployment], percentiles: true }
+catalog: { tier: "2", languages: [python] }
+dependencies: [consul]
 drift: correct
+freeze: [{ days: [sat, sun], from: "00:00", to: "24:00", timezone: Europe/Berlin }]
 deletion: delete
 \`\`\`
 
@@ -57,21 +78,54 @@ ${fieldsTable(jsonSchemaOf(monitorLayer), "")}
 
 In \`query\`, \`message\`, \`escalationMessage\` and \`name\`: \`\${scope}\` stands for the service's own tags (\`service:ray,env:production,cluster:dc1\`), \`\${scopeTags}\` for the same in quotes, as \`.over(…)\` wants it, \`\${service}\`, \`\${env}\`, \`\${critical}\` and \`\${warning}\` for what they are called, and \`\${option.<name>}\` for an option of the Agent's check.
 
+## An SLO's fields
+
+Under \`slos.<name>\` stands \`false\` (off), \`true\` (on, as the pack has it or as inherited), or a mapping of these. An SLO of your own needs \`type\`, a target (\`target\`, or \`thresholds\`), and what is measured. Of a pack's SLO what is measured can't be changed.
+
+${fieldsTable(jsonSchemaOf(sloLayer), "")}
+
+## A dashboard's fields
+
+Under \`dashboards.<name>\`. A definition inherited from \`_defaults\` is replaced as a whole.
+
+${fieldsTable(jsonSchemaOf(dashboardLayer), "")}
+
+What Datadog sets itself (\`id\`, \`url\`, author and times) is left out. In its texts \`\${scope}\`, \`\${service}\`, \`\${env}\`, \`\${team}\`, \`\${cluster}\` and \`\${option.<name>}\` are filled in; any other \`\${name}\` is a mistake. \`\${slos:<service>/<name>}\`, \`\${monitors:…}\` and \`\${dashboards:…}\` stand for the id of another object of dd-observe's; until that exists the dashboard waits, unless there is a text to take instead: \`\${dashboards:_dashboards/x|lists}\`.
+
+## A downtime's fields
+
+Under \`downtimes.<name>\`. Either \`start\` and \`end\`, or \`recurrences\`.
+
+${fieldsTable(jsonSchemaOf(downtimeLayer), "")}
+
+## A metric's fields
+
+Under \`metrics.<metric>\`: its tags that can be asked for.
+
+${fieldsTable(jsonSchemaOf(metricTagsLayer), "")}
+
+## The catalog's fields
+
+Under \`catalog\`, instead of \`true\`.
+
+${fieldsTable(jsonSchemaOf(catalogLayer), "")}
+
 ## How it is put together
 
 1. \`observability/_defaults\`, what every service inherits. It takes every field but \`pack\` and \`endpoint\`. What it says of an option or monitor that a service's pack doesn't have is left out there; a name that no pack has is a mistake.
 2. The service's tags.
 3. The service's document.
 
-What comes later wins, field by field. Mappings (\`endpoint\`, \`agent\`, \`monitors\` and each monitor) are joined key by key. \`tags\` are joined by the key before the colon. Other lists, such as \`notify\`, are replaced. All instances of a service share one wish, so two values for one field among their tags are a mistake.
+What comes later wins, field by field. Mappings (\`endpoint\`, \`agent\`, \`monitors\` and each monitor, \`slos\` and each SLO, and so on) are joined key by key. \`tags\` are joined by the key before the colon. Other lists, such as \`notify\` and \`freeze\`, are replaced, and so are \`drift\`, a dashboard's \`definition\` and an SLO's \`queries\`. All instances of a service share one wish, so two values for one field among their tags are a mistake.
 
 The pack is the one that the wish names; without one, the pack with the service's name, else \`generic\`.
 
 If anything is wrong, by a slip, a forbidden value, or a broken \`_defaults\`, the service is *held*: what stands in the Agent and in Datadog stays as it is until the wish is right.
 
-## drift, deletion, paused
+## drift, freeze, deletion, paused
 
-- \`drift: correct\` sets right what a person changed in Datadog or on disk. \`drift: report\` only shows it. Mutes and downtimes are always theirs.
+- \`drift: correct\` sets right what a person changed in Datadog or on disk. \`drift: report\` only shows it. \`drift: {tolerate: 4h}\` lets it stand for a while. Fields may have rules of their own, by the path that differences show: \`drift: {rule: correct, fields: {"options.thresholds.critical": {tolerate: 4h}, message: report}}\`. A single object may say otherwise (\`monitors.<name>.drift\`). As a tag: \`dd-observe.drift=tolerate:4h\`. Mutes, and downtimes that people make, are always theirs.
+- \`freeze\` lists times in which nothing is written or deleted: between two moments, or on days between two times of day, also over midnight. Where clocks are put forward or back, what the clock shows decides. Windows that meet count as one.
 - \`deletion: delete\` removes the objects of a service that is gone, after the grace period. \`deletion: retain\` leaves them where they are, with their mark: nobody corrects or deletes them any more, and they are taken up again if the service comes back. It holds as it was when the object was last written, since a wish that is gone can't be asked.
 - \`paused: true\` writes and deletes nothing of the service until it is \`false\` again.
 
@@ -85,7 +139,7 @@ If anything is wrong, by a slip, a forbidden value, or a broken \`_defaults\`, t
 
 ## Reserved names
 
-Keys that begin with \`_\` are no services: \`observability/_defaults\` is what every service inherits, \`observability/_monitors/<name>\` is a monitor of no service. \`observability/.keep\` is put there by dd-observe itself. \`observability/_nomad\` and \`observability/_dashboards/<name>\` are set aside for later versions. Any other name with \`_\` is a mistake, shown under that name by \`dd-observe get\` and \`dd-observe describe\`; it stops nothing else.
+Keys that begin with \`_\` are no services: \`observability/_defaults\` is what every service inherits, \`observability/_monitors/<name>\`, \`_slos/<name>\`, \`_dashboards/<name>\` and \`_downtimes/<name>\` are objects of no service. \`observability/.keep\` is put there by dd-observe itself. \`observability/_nomad\` is set aside for later versions. Any other name with \`_\` is a mistake, shown under that name by \`dd-observe get\` and \`dd-observe describe\`; it stops nothing else.
 
 ## A monitor of no service
 
@@ -101,13 +155,36 @@ message: Make room, or the node goes down.
 notify: ["@slack-infra"]
 \`\`\`
 
-Its name everywhere is \`_monitors/<name>\`: \`dd-observe describe _monitors/disk-full\`, \`dd-observe pause _monitors/disk-full\`. It inherits \`env\`, \`team\`, \`tags\`, \`notify\`, \`drift\`, \`deletion\` and \`paused\` from \`_defaults\`. It carries these as tags and \`cluster:<id>\`, but no \`service:\`; its title is \`name\` as given. It is held, corrected and deleted by the same rules as a service's.
+Its name everywhere is \`_monitors/<name>\`: \`dd-observe describe _monitors/disk-full\`, \`dd-observe pause _monitors/disk-full\`. It inherits \`env\`, \`team\`, \`tags\`, \`notify\`, \`drift\`, \`freeze\`, \`deletion\` and \`paused\` from \`_defaults\`. It carries these as tags and \`cluster:<id>\`, but no \`service:\`; its title is \`name\` as given. It is held, corrected and deleted by the same rules as a service's.
 
 \`type\` and \`query\` are required.
 
 ${fieldsTable(jsonSchemaOf(globalMonitorLayer), "")}
 
 In its texts \`\${scope}\` stands for the environment and the cluster (\`env:production,cluster:dc1\`), \`\${scopeTags}\` for the same in quotes, \`\${env}\`, \`\${critical}\` and \`\${warning}\` for what they are called.
+
+## An SLO, a dashboard, a downtime of no service
+
+The same holds for \`observability/_slos/<name>\`, \`_dashboards/<name>\` and \`_downtimes/<name>\`; they inherit all of that but \`notify\`. Monitors are named \`<service>/<name>\` or \`_monitors/<name>\` in them.
+
+\`\`\`yaml
+# yaml-language-server: $schema=crds/schemas/global-slo.json
+type: monitor
+monitors: [ray/endpoint-down, _monitors/disk-full]
+target: 99.5
+\`\`\`
+
+An SLO has the fields of a service's SLO, and these; \`type\` is required:
+
+${fieldsTable(only(globalSloLayer, sloLayer), "")}
+
+A document \`_dashboards/<name>\` with a \`definition\` is a dashboard of its own. Without one it tunes the dashboard of that name which is composed of the packs' sections: \`exclude: [Ray]\` leaves a section out.
+
+${fieldsTable(only(globalDashboardLayer, dashboardLayer), "")}
+
+A downtime has the fields of a service's downtime, and these:
+
+${fieldsTable(only(globalDowntimeLayer, downtimeLayer), "")}
 
 ## The policy
 
@@ -126,6 +203,14 @@ ${table(
   }),
 )}
 `;
+}
+
+/** The fields of a document that aren't its object's own. */
+function only(document: z.ZodObject, object: z.ZodObject): JsonSchema {
+  const { properties = {}, ...schema } = jsonSchemaOf(document);
+  const own = new Set(Object.keys(object.shape).filter((name) => name !== "tags" && name !== "drift"));
+  const left = Object.entries(properties).filter(([name]) => !own.has(name));
+  return { ...schema, properties: Object.fromEntries(left) };
 }
 
 function fieldsTable(schema: JsonSchema, tagHead = "as a tag"): string {

@@ -43,6 +43,23 @@ test("a broken pack stops the start, with file, line and all that is wrong", () 
   );
 });
 
+test("a pack's SLOs and sections of dashboards are read, and what is wrong in them stops the start", () => {
+  const folder = folderWith("generic");
+  const write = (file: string, text: string): void => writeFileSync(path.join(folder, "generic", file), text);
+  write("slos.yaml", "up: {name: Up, summary: s, type: monitor, monitors: [endpoint-down], target: 99}\n");
+  write("dashboards.yaml", "all: {title: All, section: Generic, widgets: [{definition: {type: note}}]}\n");
+
+  const pack = loadPacks([folder]).get("generic");
+
+  expect(pack?.slos).toMatchObject({ up: { target: 99 } });
+  expect(pack?.dashboards).toMatchObject({ all: { section: "Generic", order: 100, per: "pack" } });
+
+  write("slos.yaml", "up: {name: Up, summary: s, type: monitor, monitors: [endpoint-dwn], target: 99}\n");
+  expect(() => loadPacks([folder])).toThrow(
+    "the pack has no monitor endpoint-dwn; did you mean endpoint-down?",
+  );
+});
+
 test("a pack that is named otherwise than its folder stops the start", () => {
   expect(() => loadPacks([folderWith("ray", "mine")])).toThrow("name is ray, but the folder is mine");
 });

@@ -17,5 +17,8 @@ test("the pack that docs/adding-a-pack.md makes is whole", () => {
   const packs = loadPacks([folder]);
   rmSync(folder, { recursive: true });
 
-  expect(Object.keys(packs.get("nats")!.monitors)).toEqual(["slow-consumers", "endpoint-down"]);
+  const { monitors, slos, dashboards } = packs.get("nats")!;
+  expect(Object.keys(monitors)).toEqual(["slow-consumers", "endpoint-down"]);
+  expect(Object.keys(slos)).toEqual(["reachable"]);
+  expect(dashboards).toMatchObject({ "infrastructure-overview": { section: "NATS", per: "service" } });
 });
