@@ -92,7 +92,7 @@ const COMMANDS: readonly Description[] = [
     usage: "validate <path...>",
     summary: "check documents, policies and packs, offline",
     details:
-      "A file is the wish of the service that it is named after, one in a folder _monitors a monitor of no service; _defaults, policy files, packs and folders of all these are known by their names. - reads one document from standard input.",
+      "A file is the wish of the service that it is named after, one in a folder _monitors, _slos, _dashboards or _downtimes an object of no service; _defaults, policy files, packs and folders of all these are known by their names. - reads one document from standard input.",
     settings: ["policy", "packsDir"],
     options: [
       new Option("--service <name>", "the service that a document from standard input is for"),

@@ -157,7 +157,7 @@ function actionFor({ owner, reason, path }: Problem, key: string): string {
   if (isReserved(owner) && (reason === "UnknownName" || reason === "InvalidName" || reason === "NotKept"))
     return `Nothing reads it. Put it under its right name, or: consul kv delete ${key}`;
   if (path === undefined) return `Until it is right, what stands there stays as it is.`;
-  return `Until ${key} is right, what stands there stays as it is. dd-observe explain ${isReserved(owner) ? "_monitors." : ""}${explained(path)}`;
+  return `Until ${key} is right, what stands there stays as it is. dd-observe explain ${isReserved(owner) ? `${owner.split("/", 1)[0]!}.` : ""}${explained(path)}`;
 }
 
 /** Names below `agent` and `monitors` are a pack's; their parents can always be explained. */

@@ -53,6 +53,18 @@ export const catalogLayer = z
       )
       .max(20)
       .meta({ description: "How the owners are reached." }),
+    integrations: z
+      .strictObject({
+        pagerduty: z.strictObject({
+          serviceURL: url.meta({ description: "The service's page at PagerDuty." }),
+        }),
+        opsgenie: z.strictObject({
+          serviceURL: url.meta({ description: "The service's page at Opsgenie." }),
+          region: z.enum(["US", "EU"]).optional().meta({ description: "Where the account is." }),
+        }),
+      })
+      .partial()
+      .meta({ description: "Where the service is on call, in Datadog's words." }),
   })
   .partial();
 export type CatalogLayer = z.infer<typeof catalogLayer>;

@@ -251,12 +251,14 @@ const TYPE_WORDS: Readonly<Record<string, readonly [one: string, many: string]>>
   integer: ["whole number", "whole numbers"],
   number: ["number", "numbers"],
   object: ["mapping", "mappings"],
+  null: ["empty", "empty"],
 };
 
 /** `whole number`, `list of texts`, `correct or report`, `true or false, or mapping`. */
 export function typeInWords(schema: JsonSchema): string {
   if (schema.enum !== undefined)
     return schema.enum.map(String).join(schema.enum.length === 2 ? " or " : ", ");
+  if (schema["const"] !== undefined) return JSON.stringify(schema["const"]);
   if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeInWords))].join(", or ");
   if (schema.type === "array") {
     const items = schema.items ?? {};

@@ -17,8 +17,8 @@ const SLO = { name: "S", summary: "s", type: "metric", target: 99 };
 const ROUND = { ...SLO, numerator: "sum:a{${scope}}", denominator: "sum:b{${scope}}" };
 
 function section(over: object): object {
-  const note = { definition: { type: "note", content: "In ${env}, see ${slos:_slos/x|all}" } };
-  return { dashboards: { d: { title: "T", section: "S", widgets: [note], ...over } } };
+  const widgets = [note("In ${env}, see ${slos:_slos/x|all}")];
+  return { dashboards: { d: { title: "T", section: "S", widgets, ...over } } };
 }
 
 function note(content: string): object {

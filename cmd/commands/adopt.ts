@@ -1,4 +1,5 @@
 import { datadogWriter, type DatadogWriter, type RawMonitor } from "../../clients/datadog.ts";
+import { driftOf } from "../../crds/drift.ts";
 import { isSlug } from "../../crds/names.ts";
 import { isPausedByWish } from "../../crds/resolve.ts";
 import { canonicalObserved, familyOf, type MonitorBody } from "../../controllers/monitors/canonical.ts";
@@ -149,7 +150,7 @@ function tellWhatComes(
     );
   if (changes.length === 0) return out("  It is as wished; the next pass changes nothing.\n");
   out(
-    `  The next pass ${wanted.drift.rule === "report" ? "would change" : "changes"}:\n${formatFields(changes, terminal)}\n`,
+    `  The next pass ${driftOf(wanted.drift).rule === "report" ? "would change" : "changes"}:\n${formatFields(changes, terminal)}\n`,
   );
 }
 
