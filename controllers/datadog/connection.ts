@@ -1,16 +1,14 @@
 import { datadogReader } from "../../clients/datadog.ts";
-import type { DatadogSettings } from "../../clients/datadog-transport.ts";
-import type { Memory } from "../../engine/plan/memory.ts";
-import type { Registration } from "../../engine/loop/operator.ts";
-import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { DatadogTransport } from "../../clients/datadog-transport.ts";
 import type { ClusterDeps } from "../deps.ts";
 import { Organisation } from "./organisation.ts";
-import { MarkedObjects, type MarkedObjectsOptions } from "./target.ts";
-import type { DatadogKind } from "./kind.ts";
 
 /** What the controllers of one process share to talk to Datadog. */
 export interface Connection {
-  readonly settings: DatadogSettings;
+  /** Of a dry run: nothing but GET leaves. */
+  readonly transport: DatadogTransport;
+  /** For calls that ask and change nothing, though they are no GET. */
+  readonly validation: DatadogTransport;
   readonly organisation: Organisation;
 }
 
@@ -22,46 +20,18 @@ export function connect(deps: ClusterDeps): Connection | undefined {
   if (apiKey === undefined || appKey === undefined) return undefined;
   let connection = connections.get(deps);
   if (connection === undefined) {
-    const settings = { url, apiKey, appKey, gate: deps.budget, readOnly: deps.isDryRun };
-    const reader = datadogReader(settings);
+    const settings = { url, apiKey, appKey, gate: deps.budget };
+    const transport = new DatadogTransport({ ...settings, readOnly: deps.isDryRun });
+    const reader = datadogReader(transport);
     const organisation = new Organisation({
       remembered: deps.organisation,
       onChange: deps.onOrganisation,
       isApproved: (_reason, hash) => deps.approved().has(hash),
       read: async (signal) => await reader.organisation({ signal }),
     });
-    connection = { settings, organisation };
+    // Validation is a POST that changes nothing.
+    connection = { transport, validation: new DatadogTransport(settings), organisation };
     connections.set(deps, connection);
   }
   return connection;
-}
-
-/** What a controller says while a key is missing. */
-export function waitingForKeys(
-  { datadog }: ClusterDeps,
-  name: string,
-  condition: string,
-): Registration<Snapshot> {
-  const missing = datadog.apiKey === undefined ? "DD_API_KEY" : "DD_APP_KEY";
-  const message = `waiting: no API key. Set ${missing} for the controller, and ${name} follow`;
-  return { waiting: { name, condition, reason: "NoApiKey", message } };
-}
-
-/** The target of one kind, with what all kinds have from the deps. */
-export function markedTarget<Body>(
-  deps: ClusterDeps,
-  { organisation }: Connection,
-  kind: DatadogKind<Body>,
-  { memory, wanted }: Required<Pick<MarkedObjectsOptions<Body>, "wanted">> & { readonly memory: Memory },
-): MarkedObjects<Body> {
-  return new MarkedObjects({
-    kind,
-    memory,
-    organisation,
-    wanted,
-    open: () => deps.openIntents(kind.name),
-    isApproved: (_reason, hash) => deps.approved().has(hash),
-    onBackup: async (reason, key, json) => await deps.onBackup(kind.name, key, reason, json),
-    log: deps.log,
-  });
 }

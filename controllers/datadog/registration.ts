@@ -1,0 +1,58 @@
+import { Memory } from "../../engine/plan/memory.ts";
+import type { Registration } from "../../engine/loop/operator.ts";
+import type { Desired } from "../../engine/plan/plan.ts";
+import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import type { ClusterDeps } from "../deps.ts";
+import { connect, type Connection } from "./connection.ts";
+import type { DatadogKind } from "./kind.ts";
+import { MarkedObjects } from "./target.ts";
+
+/** One kind of Datadog's objects as a controller. */
+export interface KindRegistration<Body> {
+  readonly name: string;
+  readonly condition: string;
+  readonly noun: string;
+  readonly compile: (snapshot: Snapshot) => Desired<Body>;
+  /** @param memory What is remembered of the objects, for kinds that can carry no mark. */
+  readonly kind: (connection: Connection, memory: Memory) => DatadogKind<Body>;
+}
+
+/** Makes the controller of one kind, or says which key is missing. */
+export function registerKind<Body>(
+  deps: ClusterDeps,
+  { name, condition, noun, compile, kind: makeKind }: KindRegistration<Body>,
+): Registration<Snapshot> {
+  const connection = connect(deps);
+  if (connection === undefined) {
+    const missing = deps.datadog.apiKey === undefined ? "DD_API_KEY" : "DD_APP_KEY";
+    const message = `waiting: no API key. Set ${missing} for the controller, and ${name} follow`;
+    return { waiting: { name, condition, reason: "NoApiKey", message } };
+  }
+  const memory = new Memory();
+  const kind = makeKind(connection, memory);
+  let wanted: ReadonlyMap<string, { readonly body: Body }> = new Map();
+  return {
+    memory,
+    controller: {
+      name,
+      scope: "cluster",
+      condition,
+      noun,
+      compile: (snapshot) => {
+        const desired = compile(snapshot);
+        wanted = desired.objects;
+        return desired;
+      },
+      target: new MarkedObjects({
+        kind,
+        memory,
+        organisation: connection.organisation,
+        wanted: (key) => wanted.get(key)?.body,
+        open: () => deps.openIntents(name),
+        isApproved: (_reason, hash) => deps.approved().has(hash),
+        onBackup: async (reason, key, json) => await deps.onBackup(name, key, reason, json),
+        log: deps.log,
+      }),
+    },
+  };
+}
