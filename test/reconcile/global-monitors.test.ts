@@ -220,9 +220,9 @@ describe("other reserved names", () => {
     const said = Object.fromEntries(rows.map(({ name, message }) => [name, message]));
     expect(said).toMatchObject({
       "_monitor/x": "_monitor/x is no name that means anything; did you mean _monitors/x?",
-      _foo: "_foo is no name that means anything; there are _defaults and _monitors/<name>",
+      _foo: "_foo is no name that means anything; there are _defaults, _monitors/<name>, _slos/<name>, _dashboards/<name>, and _downtimes/<name>",
       _nomad: "_nomad is reserved, and not kept by this version",
-      "_dashboards/all": "_dashboards/<name> is reserved, and not kept by this version",
+      "_dashboards/all": "no pack adds to a dashboard all (a dashboard of your own needs a definition)",
     });
     expect(described.out).toContain("did you mean _monitors/x?");
     expect(described.out).toContain("consul kv delete observability/_monitor/x");
