@@ -58,6 +58,7 @@ const VALUES: Readonly<Record<string, unknown>> = {
   queries: { a: "avg:a{*}" },
   path: "/x",
   url: "https://example.com",
+  serviceURL: "https://example.com",
   formula: "a",
   monitors: ["a/b"],
 };
@@ -140,6 +141,7 @@ const SURROUNDINGS: Readonly<Record<string, readonly object[]>> = {
     { slos: { own: { ...UP, monitors: ["a/b"] } } },
     { slos: { own: { ...ROUND, target: undefined, ...LISTED } } },
     { dashboards: { own: { definition: DEFINITION } } },
+    { catalog: { integrations: { opsgenie: { serviceURL: "https://example.com" } } } },
   ],
   "_monitors/x": [MONITOR],
   "_slos/x": [
