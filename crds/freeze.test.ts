@@ -63,10 +63,16 @@ test("windows that meet count as one, with the reason of the one that holds now"
   });
 });
 
-test("a window that never ends is told for a year at least, and comes to an end", () => {
+test("of windows that follow one another for ever, the end of one two weeks ahead is told", () => {
   const frozen = frozenUntil([{ from: "00:00", to: "24:00" }], at("2026-01-01T12:00:00Z"));
 
-  expect(frozen?.untilMs).toBeGreaterThan(at("2027-01-01T12:00:00Z"));
+  expect(frozen).toEqual({ untilMs: at("2026-01-16T00:00:00Z") });
+});
+
+test("one long window is told to its end", () => {
+  const year: FreezeWindow = { from: "2026-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z" };
+
+  expect(until([year], "2026-01-02T00:00:00Z")).toBe("2027-01-01T00:00:00.000Z");
 });
 
 const ZONES = [
@@ -128,7 +134,7 @@ test("away from a change of the clocks a moment is frozen if and only if the clo
 
       expect(frozenUntil([window], ms) !== undefined).toBe(isShownInside(window, ms));
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 
@@ -136,7 +142,7 @@ test("every moment until the end is frozen, and the end is not, whatever the clo
   fc.assert(
     fc.property(fc.array(recurring, { minLength: 1, maxLength: 3 }), now, (windows, ms) => {
       const frozen = frozenUntil(windows, ms);
-      fc.pre(frozen !== undefined && frozen.untilMs < ms + 365 * 24 * HOUR);
+      fc.pre(frozen !== undefined && frozen.untilMs < ms + 14 * 24 * HOUR);
 
       expect(frozen.untilMs).toBeGreaterThan(ms);
       expect(frozenUntil(windows, frozen.untilMs)).toBeUndefined();
@@ -145,7 +151,7 @@ test("every moment until the end is frozen, and the end is not, whatever the clo
         expect(frozenUntil(windows, between)?.untilMs).toBe(frozen.untilMs);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 });
 

@@ -7,8 +7,8 @@ export const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const CLOCK = /^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/;
-/** Windows may follow one another for ever; nobody needs to know further ahead. */
-const AHEAD_MS = 366 * DAY_MS;
+/** Windows may follow one another for ever; whoever asks in two weeks learns of the next ones. */
+const AHEAD_MS = 14 * DAY_MS;
 
 const momentOrClock = z.string().refine((text) => CLOCK.test(text) || parseInstant(text) !== undefined, {
   error: "must be a moment such as 2026-12-20T00:00:00Z, or a time of day such as 22:00",
@@ -96,7 +96,7 @@ export interface Frozen {
  * A window of times of day lasts from the first moment at which a clock there shows `from`
  * until the last at which it shows `to`; a time that the clock skips counts as that much later.
  *
- * @returns undefined outside all windows. Never further ahead than a year.
+ * @returns undefined outside all windows. Of windows that follow one another for ever, the end of one two weeks ahead.
  */
 export function frozenUntil(windows: readonly FreezeWindow[], nowMs: number): Frozen | undefined {
   let until = nowMs;
