@@ -1,4 +1,4 @@
-import type { Call, DatadogKind } from "./datadog-transport.ts";
+import type { Call, CallKind } from "./datadog-transport.ts";
 import { ApiError } from "./errors.ts";
 import type { Priority } from "./gate.ts";
 
@@ -55,10 +55,10 @@ export const MAX_PAGES = 200;
 
 /** Says what the calls of one kind have in common. */
 export class Calls {
-  readonly #kind: DatadogKind;
+  readonly #kind: CallKind;
   readonly #scopes: { readonly read: string; readonly write: string };
 
-  constructor(kind: DatadogKind, scopes: { readonly read: string; readonly write: string }) {
+  constructor(kind: CallKind, scopes: { readonly read: string; readonly write: string }) {
     this.#kind = kind;
     this.#scopes = scopes;
   }

@@ -27,7 +27,7 @@ export interface DatadogSettings {
 }
 
 /** What a call is about. The names are those of the controllers. */
-export type DatadogKind =
+export type CallKind =
   | "monitors"
   | "dashboards"
   | "slos"
@@ -44,7 +44,7 @@ export interface Call {
   /** The API's own name of the operation. */
   readonly operation: string;
   /** The kind of object that the call is about, by its controller's name: `monitors`. Shares the budget fairly. */
-  readonly kind: DatadogKind;
+  readonly kind: CallKind;
   /** The permission that the application key needs. */
   readonly scope: string;
   readonly priority: Priority;

@@ -239,6 +239,19 @@ test("metrics that come with the configurations are left out, beside one of the 
   expect(await metricTagsReader(transport).list({ signal: signal() })).toEqual([configured]);
 });
 
+test("downtimes that were canceled or have ended are left out", async () => {
+  const data = ["scheduled", "active", "canceled", "ended"].map((status) => ({
+    type: "downtime",
+    id: status,
+    attributes: { status },
+  }));
+  const transport = transportTo(await answering(200, { data, meta: { page: { total_filtered_count: 4 } } }));
+
+  const listed = await downtimeWriter(transport).list({ signal: signal() });
+
+  expect(listed.map(({ id }) => id)).toEqual(["scheduled", "active"]);
+});
+
 test("an entity of an older definition is told by what the list says of it", async () => {
   const attributes = { apiVersion: "v2.1", kind: "service", name: "old", namespace: "default", owner: "web" };
   const transport = transportTo(
