@@ -236,6 +236,8 @@ const WAITING: ReadonlySet<string> = new Set([
   "Unavailable",
   "Ambiguous",
   "Waiting",
+  "DriftTolerated",
+  "WaitingForReference",
 ]);
 
 /** By reason: what helps where the message doesn't say it itself. */
@@ -244,6 +246,9 @@ const ACTIONS: Readonly<Record<string, string>> = {
   Unauthorized: "Check the keys and their scopes where the controller runs, then restart it.",
   Rejected: "The same is not sent again: change the document.",
   DriftReported: "Set drift: correct to have it put right, or put the wish in line with it.",
+  DriftTolerated: "Put the wish in line with it to keep it.",
+  InUse: "It goes by itself when nothing uses it any more.",
+  UnknownReference: "Correct the name, or wish the object of that name.",
   InGrace: "Bring the wish back to keep its objects.",
   RolledBack: "The Agent refused the file; the last good one stands. Change the document.",
   Unavailable: "It is tried again by itself.",

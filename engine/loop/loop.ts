@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import type { Memory } from "../plan/memory.ts";
 import type { Metrics } from "../metrics.ts";
 import { ObservedCache } from "./observed.ts";
+import { DriftNotes } from "./drift-notes.ts";
 import { nextDriftEnd } from "../plan/drift.ts";
 import { changedKeys } from "../plan/patch.ts";
 import type { Desired, Plan } from "../plan/plan.ts";
@@ -80,6 +81,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   readonly #absence: Absence;
   readonly #cache = new ObservedCache<Body>();
   readonly #refusals: Refusals<Body>;
+  readonly #driftNotes: DriftNotes | undefined;
   /** Condition types that the last verification had something to say of, by service. */
   #verified: ReadonlyMap<string, readonly string[]> = new Map();
   #snapshot: S | undefined;
@@ -91,8 +93,6 @@ export class ControllerLoop<S extends Snapshot, Body> {
   /** True if anything desired refers to other controllers' objects. */
   #refers = false;
   #hasNewReferences = false;
-  /** Keys that the last pass saw changed by hand. */
-  #drifted: ReadonlySet<string> = new Set();
 
   constructor(options: LoopOptions<S, Body>) {
     this.#options = options;
@@ -101,6 +101,8 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#publisher = new Publisher(options);
     this.#absence = options.absence;
     this.#refusals = new Refusals(this.#clock);
+    this.#driftNotes =
+      options.memory === undefined ? undefined : new DriftNotes(options.memory, options.board);
     options.references?.subscribe(() => {
       if (!this.#refers) return;
       this.#hasNewReferences = true;
@@ -193,7 +195,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
 
     const desired = "error" in compiled ? NOTHING : compiled.desired;
     if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);
-    this.#noteDrift(report);
+    this.#driftNotes?.note(report);
     this.#publisher.publish(snapshot, desired, report, changed);
     this.#noteReferences();
     await this.#noteIntents(report);
@@ -257,23 +259,6 @@ export class ControllerLoop<S extends Snapshot, Body> {
       ({ type, error }) => type === "create" && error instanceof ApiError && error.failure === "ambiguous",
     );
     await this.#options.intents?.end(new Set(open.map(({ key }) => key)));
-  }
-
-  /** Remembers what people changed by hand and since when; what was set right is no longer so. */
-  #noteDrift({ drift, outcomes, error }: Report<Body>): void {
-    const { memory, board } = this.#options;
-    if (memory === undefined || (error !== undefined && drift.size === 0)) return;
-    const mended = new Set(outcomes.filter((outcome) => outcome.error === undefined).map(({ key }) => key));
-    const drifted = new Set<string>();
-    for (const [key, fields] of drift) {
-      const left = mended.has(key) ? fields.filter(({ until }) => until !== undefined) : fields;
-      if (left.length > 0) drifted.add(key);
-      if (memory.setDrift(key, left)) board.touch(memory.get(key)!.owner);
-    }
-    for (const key of this.#drifted) {
-      if (!drifted.has(key) && memory.setDrift(key, [])) board.touch(memory.get(key)!.owner);
-    }
-    this.#drifted = drifted;
   }
 
   async #reconcile(

@@ -53,7 +53,7 @@ export function keepDrift<Body>(
     const kept = fields.filter(({ until }) => until !== undefined);
     if (kept.length === 0 || action.type === "delete") actions.push(action);
     else if (action.type === "create" || kept.length === action.changes.length)
-      withheld.push({ action, ...whyKept(keyOf(action), kept) });
+      withheld.push({ action, ...whyKept(keyOf(action), kept, action.type === "create") });
     else actions.push(withKept(action, kept));
   }
   if (drift.size === 0) return plan;
@@ -73,14 +73,15 @@ function driftedFields<Body>(
   const by = action.type === "update" ? action.observed.changedBy : undefined;
   const changedAt = action.type === "update" ? (action.observed.changedAt ?? now) : now;
   return changes.map(({ path, wanted, found }) => {
-    const known = before?.drift?.find((field) => field.path === path);
-    const since = known?.since ?? Math.min(changedAt, now);
+    const wish = hashOf(wanted);
+    const known = before?.drift?.find((field) => field.path === path && field.wish === wish);
+    const since = Math.min(known?.since ?? changedAt, now);
     const until = keptUntil(ruleOf(path, driftOf(desired.drift)), since, now);
     return {
       path,
       wanted,
       found,
-      wish: hashOf(wanted),
+      wish,
       since,
       ...(until === undefined ? {} : { until }),
       ...(by === undefined ? {} : { by }),
@@ -112,18 +113,40 @@ function keptUntil(rule: DriftRule, since: number, now: number): number | undefi
   return until > now ? until : undefined;
 }
 
-function whyKept(
+/** So many fields are named; of the others, how many they are. */
+const NAMED_FIELDS = 5;
+
+/** Says of an object which fields stay as a person made them, and until when. */
+export function whyKept(
   key: string,
   kept: readonly DriftedField[],
+  isDeleted: boolean,
 ): { readonly reason: string; readonly message: string } {
-  const isDeleted = kept[0]?.path === "";
-  const what = isDeleted
-    ? `${key} was deleted by hand`
-    : `${key} was changed by hand (${kept.map(({ path }) => path).join(", ")})`;
-  const first = Math.min(...kept.map(({ until = Infinity }) => until));
-  return first === Infinity
-    ? { reason: "DriftReported", message: `${what}; drift is only reported` }
-    : { reason: "DriftTolerated", message: `${what}; set right at ${new Date(first).toISOString()}` };
+  const by = kept.find((field) => field.by !== undefined)?.by;
+  const who = by === undefined ? "by hand" : `by hand, by ${by}`;
+  const first = Math.min(...kept.map(endOf));
+  const reason = first === Infinity ? "DriftReported" : "DriftTolerated";
+  if (isDeleted) return { reason, message: `${key} was deleted ${who}; ${whenOf("it is", first)}` };
+  const ends = [...new Set(kept.map(endOf))].sort((a, b) => a - b);
+  const parts = ends.map((end) => {
+    const paths = kept.filter((field) => endOf(field) === end).map(({ path }) => path);
+    return `${listed(paths)}: ${whenOf("", end)}`;
+  });
+  return { reason, message: `${key} was changed ${who}. ${parts.join("; ")}` };
+}
+
+function endOf({ until = Infinity }: DriftedField): number {
+  return until;
+}
+
+function whenOf(subject: string, end: number): string {
+  const what = end === Infinity ? "only reported" : `set right at ${new Date(end).toISOString()}`;
+  return subject === "" ? what : `${subject} ${what}`;
+}
+
+function listed(paths: readonly string[]): string {
+  const more = paths.length - NAMED_FIELDS;
+  return `${paths.slice(0, NAMED_FIELDS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** The update without the fields that stay as a person made them. */
@@ -149,13 +172,12 @@ function withKept<Body>(
 export function keepFound(wanted: unknown, found: unknown, paths: ReadonlySet<string>, path = ""): unknown {
   if (paths.has(path)) return found;
   if (isSame(wanted, found) || !isRecord(wanted) || !isRecord(found)) return wanted;
-  const merged: Record<string, unknown> = {};
-  for (const name of new Set([...Object.keys(wanted), ...Object.keys(found)])) {
+  const names = new Set([...Object.keys(wanted), ...Object.keys(found)]);
+  const merged = [...names].map((name): [string, unknown] => {
     const inner = path === "" ? name : `${path}.${name}`;
-    const value = keepFound(own(wanted, name), own(found, name), paths, inner);
-    if (value !== undefined) merged[name] = value;
-  }
-  return merged;
+    return [name, keepFound(own(wanted, name), own(found, name), paths, inner)];
+  });
+  return Object.fromEntries(merged.filter(([, value]) => value !== undefined));
 }
 
 function own(record: Readonly<Record<string, unknown>>, name: string): unknown {

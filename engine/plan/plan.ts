@@ -143,14 +143,14 @@ function updateOf<Body>(
     (drifted ? observed.rewritten : undefined)?.map(({ path, stored }) => [path, stored]),
   );
   const changes = fieldChanges(desired.body, observed.body).filter(
-    ({ path, found }) => rewritten.size === 0 || rewritten.get(path) !== hashOf(found ?? null),
+    ({ path, found }) => rewritten.size === 0 || rewritten.get(path) !== hashOf(found),
   );
   return changes.length === 0 ? undefined : { type: "update", desired, observed, drifted, changes };
 }
 
 /** The fields that differ between what was sent and what was stored, as they are remembered. */
 export function rewrittenFields(sent: unknown, stored: unknown): readonly Rewritten[] {
-  return fieldChanges(sent, stored).map(({ path, found }) => ({ path, stored: hashOf(found ?? null) }));
+  return fieldChanges(sent, stored).map(({ path, found }) => ({ path, stored: hashOf(found) }));
 }
 
 /** True if a pass would write nothing. The common case is the same object, since a compile is remembered. */

@@ -1,13 +1,6 @@
-import type { DriftedField } from "../plan/drift.ts";
-import type { Memory, Remembered } from "../plan/memory.ts";
-import type {
-  Condition,
-  ServiceStatus,
-  StoredCondition,
-  StoredDrift,
-  StoredEvent,
-  StoredObject,
-} from "./status.ts";
+import type { Memory } from "../plan/memory.ts";
+import type { Condition, ServiceStatus, StoredCondition, StoredEvent, StoredObject } from "./status.ts";
+import { MAX_VALUES, rememberedOf, storedOf } from "./stored-object.ts";
 
 const MAX_EVENTS = 10;
 /** Longer ones are cut: what is stored for a service must fit into one write to Consul. */
@@ -65,7 +58,9 @@ export class Board {
         absentSince: since <= this.#now().getTime() ? status.absentSince : undefined,
       });
       for (const object of status.objects)
-        this.#memories.get(object.controller)?.set(object.key, rememberedOf(status.service, object));
+        this.#memories
+          .get(object.controller)
+          ?.set(object.key, rememberedOf(status.service, object, this.#now().getTime()));
     }
   }
 
@@ -222,8 +217,10 @@ export class Board {
   }
 
   #statusOf(service: string, entry: Entry): ServiceStatus {
+    // All objects of a service share what their values may take.
+    const room = { values: MAX_VALUES };
     const remembered = [...this.#memories].flatMap(([controller, memory]) =>
-      memory.ofOwner(service).map(([key, object]) => storedOf(controller, key, object)),
+      memory.ofOwner(service).map(([key, object]) => storedOf(controller, key, object, room)),
     );
     return {
       service,
@@ -236,64 +233,6 @@ export class Board {
       ...(this.isKnown(service) ? {} : { isStranger: true }),
     };
   }
-}
-
-function rememberedOf(owner: string, { ref, applied, rewritten, drift }: StoredObject): Remembered {
-  return {
-    owner,
-    ref,
-    applied,
-    ...(rewritten === undefined ? {} : { rewritten }),
-    ...(drift === undefined ? {} : { drift: drift.map(driftedOf) }),
-  };
-}
-
-function storedOf(
-  controller: string,
-  key: string,
-  { ref, applied, rewritten, drift }: Remembered,
-): StoredObject {
-  return {
-    controller,
-    key,
-    ref,
-    applied,
-    ...(rewritten === undefined || rewritten.length === 0 ? {} : { rewritten: [...rewritten] }),
-    ...(drift === undefined || drift.length === 0 ? {} : { drift: drift.map(storedDriftOf) }),
-  };
-}
-
-function driftedOf({ since, until, by, wanted, ...field }: StoredDrift): DriftedField {
-  return {
-    ...field,
-    wanted,
-    found: field.found,
-    since: Date.parse(since),
-    ...(until === undefined ? {} : { until: until === NEVER ? Infinity : Date.parse(until) }),
-    ...(by === undefined ? {} : { by }),
-  };
-}
-
-const NEVER = "never";
-
-/** Values are for people: long ones are cut. */
-function storedDriftOf({ path, wanted, found, wish, since, until, by }: DriftedField): StoredDrift {
-  return {
-    path,
-    wanted: shortened(wanted),
-    found: shortened(found),
-    wish,
-    since: new Date(since).toISOString(),
-    ...(until === undefined ? {} : { until: until === Infinity ? NEVER : new Date(until).toISOString() }),
-    ...(by === undefined ? {} : { by }),
-  };
-}
-
-const MAX_VALUE = 300;
-
-function shortened(value: unknown): unknown {
-  const text = JSON.stringify(value);
-  return text === undefined || text.length <= MAX_VALUE ? value : `${text.slice(0, MAX_VALUE - 1)}…`;
 }
 
 function cut(message: string): string {

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { ApiError } from "../../clients/errors.ts";
 import { resolve } from "../../crds/resolve.ts";
 import { exampleGround } from "../../test/builders/packs.ts";
-import { accepted, eventOf, failureOf, synced } from "./conditions.ts";
+import { whyKept } from "../plan/drift.ts";
+import { accepted, describeChanges, eventOf, failureOf, synced } from "./conditions.ts";
 import type { Action, Desired } from "../plan/plan.ts";
 import type { Outcome, Report } from "../loop/reconcile.ts";
 import { RefusedError } from "../plan/refused.ts";
@@ -149,10 +150,13 @@ test.for([
 test.for([
   { outcome: { type: "create" }, said: "Created: toys ray/a" },
   { outcome: { type: "delete" }, said: "Deleted: toys ray/a" },
-  { outcome: { type: "update", changes: ["name", "query"] }, said: "Updated: toys ray/a (name, query)" },
+  {
+    outcome: { type: "update", changes: ["name", "query"] },
+    said: "Updated: toys ray/a (name: 2 → 1, query: 2 → 1)",
+  },
   {
     outcome: { type: "update", changes: ["a", "b", "c", "d", "e", "f"], drifted: true },
-    said: "DriftCorrected: toys ray/a: changed by hand, set right (a, b, c, d, e)",
+    said: "DriftCorrected: toys ray/a: changed by hand, set right (a: 2 → 1, b: 2 → 1, c: 2 → 1, d: 2 → 1, e: 2 → 1 and 1 more)",
   },
   { outcome: { type: "update", error: new Error("no") }, said: "Failed: toys ray/a: no" },
 ] as const)("an outcome as an event: $said", ({ outcome, said }) => {
@@ -185,4 +189,72 @@ test.for([
   expect(`${status} ${reason}: ${message}`).toEqual(
     typeof said === "string" ? said : expect.stringMatching(said),
   );
+});
+
+test.for([
+  { wanted: "new", found: undefined, said: 'a: nothing → "new"' },
+  { wanted: { x: 1 }, found: [1, 2], said: 'a: [1,2] → {"x":1}' },
+  {
+    wanted: `${"long ".repeat(30)}> 4`,
+    found: `${"long ".repeat(30)}> 5`,
+    said: 'a: …ng long long long > 5" → …ng long long long > 4"',
+  },
+  { wanted: "y", found: "x".repeat(200), said: `a: "${"x".repeat(79)}… → "y"` },
+])("a changed field in words: $said", ({ wanted, found, said }) => {
+  expect(describeChanges([{ path: "a", wanted, found }])).toBe(said);
+});
+
+const EDIT = { path: "a", wanted: 1, found: 2, wish: "w", since: 0 };
+
+test("says which fields stay as a person made them, and until when, though the rest is set right", () => {
+  const drift = new Map([
+    [
+      "ray/a",
+      [
+        { ...EDIT, path: "message", until: Infinity },
+        { ...EDIT, path: "options.limit", until: 3_600_000 },
+        { ...EDIT, path: "query" },
+      ],
+    ],
+  ]);
+  const objects = new Map([["ray/a", OBJECT]]);
+
+  const conditions = synced("T", "toy", new Set(["ray"]), desired({ objects }), report({ drift }));
+
+  expect(conditions.get("ray")).toMatchObject({
+    status: "False",
+    reason: "DriftTolerated",
+    message:
+      "ray/a was changed by hand. options.limit: set right at 1970-01-01T01:00:00.000Z; message: only reported",
+  });
+});
+
+test("names five fields at most", () => {
+  const fields = ["a", "b", "c", "d", "e", "f", "g"].map((path) => ({ ...EDIT, path, until: Infinity }));
+
+  const { message } = whyKept("ray/a", fields, false);
+
+  expect(message).toBe("ray/a was changed by hand. a, b, c, d, e and 2 more: only reported");
+});
+
+test("names who it was, if that is known", () => {
+  const { message } = whyKept("ray/a", [{ ...EDIT, until: Infinity, by: "jane@example.com" }], false);
+
+  expect(message).toBe("ray/a was changed by hand, by jane@example.com. a: only reported");
+});
+
+test("it is not known whether all is as wished while an object waits for another", () => {
+  const pass = report({ withheld: withheld("WaitingForReference") });
+
+  const conditions = synced("T", "toy", new Set(["ray"]), desired(), pass);
+
+  expect(conditions.get("ray")).toMatchObject({ status: "Unknown", reason: "WaitingForReference" });
+});
+
+test("of a paused service the pause is said, not what its objects wait for", () => {
+  const pass = report({ withheld: withheld("WaitingForReference") });
+
+  const conditions = synced("T", "toy", new Set(["ray"]), desired({ paused: new Set(["ray"]) }), pass);
+
+  expect(conditions.get("ray")).toMatchObject({ status: "False", reason: "Paused" });
 });

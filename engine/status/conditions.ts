@@ -2,7 +2,8 @@ import { ApiError } from "../../clients/errors.ts";
 import type { GlobalKind } from "../../crds/global.ts";
 import { subjectOf } from "../../crds/names.ts";
 import type { Resolution } from "../../crds/resolve.ts";
-import { ownerOf, type Desired, type Withheld } from "../plan/plan.ts";
+import { whyKept } from "../plan/drift.ts";
+import { ownerOf, type Desired, type FieldChange, type Withheld } from "../plan/plan.ts";
 import type { Outcome, Report } from "../loop/reconcile.ts";
 import { RefusedError } from "../plan/refused.ts";
 import type { Condition } from "./status.ts";
@@ -60,6 +61,7 @@ export function synced(
     ({ owner }) => owner,
   );
   const withheld = firstBy(report.withheld.filter(isNews), ({ action }) => ownerOf(action));
+  const drift = keptDrift(desired, report);
   const problems = firstBy(report.problems, ({ owner }) => owner);
   const stopped = report.error === undefined ? undefined : failureOf(report.error);
 
@@ -69,7 +71,7 @@ export function synced(
       conditions.set(service, { type, status, reason, message });
     };
     const failure = failures.get(service);
-    const kept = withheld.get(service);
+    const kept = (desired.paused.has(service) ? undefined : withheld.get(service)) ?? drift.get(service);
     const problem = problems.get(service);
     const heldBecause = desired.held.get(service);
     const count = counts.get(service) ?? 0;
@@ -77,8 +79,7 @@ export function synced(
     if (failed !== undefined) say("False", failed.reason, failed.message);
     else if (stopped !== undefined) say("False", stopped.reason, stopped.message);
     else if (problem !== undefined) say("False", problem.reason, problem.message);
-    else if (kept !== undefined)
-      say(kept.reason === "Retained" ? "True" : "False", kept.reason, kept.message);
+    else if (kept !== undefined) say(STATUS_OF[kept.reason] ?? "False", kept.reason, kept.message);
     else if (heldBecause !== undefined)
       say("False", "Held", `nothing is changed while the wish cannot be read: ${heldBecause}`);
     else if (desired.paused.has(service)) say("False", "Paused", pausedMessage(service));
@@ -88,6 +89,27 @@ export function synced(
     else say("True", "Synced", `${count} ${noun}${count === 1 ? "" : "s"} as wished`);
   }
   return conditions;
+}
+
+/** Of what is kept back, if it is not simply untrue that all is as wished. */
+const STATUS_OF: Readonly<Record<string, Condition["status"]>> = {
+  Retained: "True",
+  WaitingForReference: "Unknown",
+};
+
+/** What stays of people's edits, by owner; of an object whose other fields were set right as well. */
+function keptDrift(
+  { objects }: Desired<unknown>,
+  { drift }: Report<unknown>,
+): ReadonlyMap<string, Pick<Withheld<unknown>, "reason" | "message">> {
+  const byOwner = new Map<string, Pick<Withheld<unknown>, "reason" | "message">>();
+  for (const [key, fields] of drift) {
+    const owner = objects.get(key)?.owner;
+    const kept = fields.filter(({ until }) => until !== undefined);
+    if (owner !== undefined && kept.length > 0 && !byOwner.has(owner))
+      byOwner.set(owner, whyKept(key, kept, kept[0]?.path === ""));
+  }
+  return byOwner;
 }
 
 /** What is said where a pause keeps something back. */
@@ -131,13 +153,42 @@ export function eventOf(
 ): { readonly reason: string; readonly message: string } {
   const what = `${controller} ${outcome.key}`;
   if (outcome.error !== undefined) return { reason: "Failed", message: `${what}: ${outcome.error.message}` };
-  const fields = outcome.changes
-    .map(({ path }) => path)
-    .slice(0, 5)
-    .join(", ");
   if (outcome.type === "create") return { reason: "Created", message: what };
   if (outcome.type === "delete") return { reason: "Deleted", message: what };
+  const fields = describeChanges(outcome.changes);
   return outcome.drifted
     ? { reason: "DriftCorrected", message: `${what}: changed by hand, set right (${fields})` }
     : { reason: "Updated", message: `${what} (${fields})` };
+}
+
+/** So many fields are shown, and so many characters of each value. */
+const MOST_FIELDS = 5;
+const MOST_VALUE = 80;
+
+/** The first changed fields with what was found and what is wanted: `priority: 3 → 2`. */
+export function describeChanges(changes: readonly FieldChange[]): string {
+  const shown = changes.slice(0, MOST_FIELDS).map(({ path, wanted, found }) => {
+    const [before, after] = [valueOf(found), valueOf(wanted)];
+    const at = Math.max(before.length, after.length) > MOST_VALUE ? firstDifference(before, after) : 0;
+    return `${path}: ${cutFrom(before, at)} → ${cutFrom(after, at)}`;
+  });
+  const more = changes.length - MOST_FIELDS;
+  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+function valueOf(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value);
+}
+
+/** A little before where two texts begin to differ: a long query mostly differs in its end. */
+function firstDifference(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return Math.max(0, at - MOST_VALUE / 4);
+}
+
+function cutFrom(text: string, from: number): string {
+  const start = text.length <= MOST_VALUE ? 0 : from;
+  const end = start + MOST_VALUE;
+  return `${start > 0 ? "…" : ""}${text.slice(start, end)}${end < text.length ? "…" : ""}`;
 }

@@ -1,5 +1,5 @@
 import type { Board } from "./board.ts";
-import { eventOf, failureOf, synced } from "./conditions.ts";
+import { describeChanges, eventOf, failureOf, synced } from "./conditions.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { ownerOf, type Desired } from "../plan/plan.ts";
@@ -45,7 +45,14 @@ export class Publisher {
       result: error === undefined ? "success" : "error",
     });
     if (drifted && error === undefined) metrics.driftCorrected.inc({ controller: controller.name });
-    const line = { controller: controller.name, owner, key, type, ...(drifted ? { reason: "Drift" } : {}) };
+    const line = {
+      controller: controller.name,
+      owner,
+      key,
+      type,
+      ...(drifted ? { reason: "Drift" } : {}),
+      ...(outcome.changes.length === 0 ? {} : { changes: describeChanges(outcome.changes) }),
+    };
     if (error === undefined) log.info({ ...line, ref, durationMs }, "action applied");
     else log.error({ ...line, durationMs, error: error.message }, "action failed");
   }
@@ -58,7 +65,7 @@ export class Publisher {
     changed: ReadonlySet<string>,
   ): void {
     const { controller, board } = this.#options;
-    const concerned = this.#concerned(snapshot, report, changed);
+    const concerned = this.#concerned(snapshot, desired, report, changed);
     for (const [service, condition] of synced(
       controller.condition,
       controller.noun,
@@ -87,19 +94,26 @@ export class Publisher {
    * Services of which there is something new to say. Of a failure all of them are told only when it lasts:
    * for each a status is stored, and nothing of theirs is wrong yet.
    */
-  #concerned(snapshot: Snapshot, report: Report<unknown>, changed: ReadonlySet<string>): ReadonlySet<string> {
+  #concerned(
+    { services }: Snapshot,
+    { objects, composed }: Desired<unknown>,
+    report: Report<unknown>,
+    changed: ReadonlySet<string>,
+  ): ReadonlySet<string> {
     const unsettled = new Set([
       ...report.withheld.map(({ action }) => ownerOf(action)),
       ...report.problems.map(({ owner }) => owner),
+      ...[...report.drift.keys()].flatMap((key) => objects.get(key)?.owner ?? []),
       ...report.outcomes.filter(({ error }) => error !== undefined).map(({ owner }) => owner),
       ...report.waiting,
     ]);
     const concerned = new Set([
-      ...(this.#mustTellAll(report.error) ? snapshot.services.keys() : changed),
+      ...(this.#mustTellAll(report.error) ? [...services.keys(), ...(composed ?? [])] : changed),
       ...unsettled,
       ...report.outcomes.map(({ owner }) => owner),
     ]);
-    for (const owner of this.#unsettled) if (snapshot.services.has(owner)) concerned.add(owner);
+    for (const owner of this.#unsettled)
+      if (services.has(owner) || composed?.has(owner) === true) concerned.add(owner);
     this.#unsettled = report.error !== undefined && this.#toldAll === undefined ? concerned : unsettled;
     return concerned;
   }

@@ -28,8 +28,8 @@ export type StoredCondition = z.infer<typeof storedCondition>;
 /** A field that a person changed by hand. */
 const storedDrift = z.object({
   path: z.string(),
-  wanted: z.unknown(),
-  found: z.unknown(),
+  wanted: z.unknown().optional(),
+  found: z.unknown().optional(),
   /** Hash of what is wanted. */
   wish: z.string(),
   /** ISO 8601 */
@@ -136,4 +136,5 @@ const NEEDS_A_PERSON: ReadonlySet<string> = new Set([
   "InvalidDashboard",
   "InvalidPlaceholder",
   "Conflict",
+  "UnknownReference",
 ]);
