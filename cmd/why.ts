@@ -237,6 +237,7 @@ const WAITING: ReadonlySet<string> = new Set([
   "Ambiguous",
   "Waiting",
   "DriftTolerated",
+  "Frozen",
   "WaitingForReference",
 ]);
 

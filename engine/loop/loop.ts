@@ -10,7 +10,8 @@ import { ObservedCache } from "./observed.ts";
 import { DriftNotes } from "./drift-notes.ts";
 import { nextDriftEnd } from "../plan/drift.ts";
 import { changedKeys } from "../plan/patch.ts";
-import type { Desired, Plan } from "../plan/plan.ts";
+import { frozenNow } from "../plan/freeze.ts";
+import { ownerOf, type Desired, type Plan } from "../plan/plan.ts";
 import { applyPolicies, type DeleteLimit } from "../plan/policies.ts";
 import { bind, type Bound, type References } from "../plan/references.ts";
 import { Publisher } from "../status/publish.ts";
@@ -309,6 +310,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
       desired,
       now,
       graceMs,
+      frozen: controller.scope === "cluster" ? frozenNow(snapshot, now) : undefined,
       absentSince: this.#absence.since,
       isKnown: (owner) => hasWish(owner) || board.isKnown(owner),
       isRetained: (owner) => controller.isRetained?.(owner, snapshot) ?? true,
@@ -354,8 +356,19 @@ export class ControllerLoop<S extends Snapshot, Body> {
     if (restEnd !== undefined) this.#schedule.wakeIn(restEnd - now);
     const driftEnd = nextDriftEnd(report.drift, now);
     if (driftEnd !== undefined) this.#schedule.wakeIn(driftEnd - now);
+    const thaw = this.#nextThaw(report, now);
+    if (thaw !== undefined) this.#schedule.wakeIn(thaw - now);
     if (report.outcomes.length > 0) this.#schedule.verifyIn(VERIFY_SOON_MS);
     else if (wasFresh) this.#schedule.verifyIn(0);
+  }
+
+  /** When the next freeze ends that keeps something back, in milliseconds as from `Date.now()`. */
+  #nextThaw({ withheld }: Report<Body>, now: number): number | undefined {
+    const owners = withheld.flatMap(({ action, reason }) => (reason === "Frozen" ? [ownerOf(action)] : []));
+    if (owners.length === 0 || this.#snapshot === undefined) return undefined;
+    const frozen = frozenNow(this.#snapshot, now);
+    const next = Math.min(...[...new Set(owners)].map((owner) => frozen(owner)?.untilMs ?? now));
+    return next === Infinity ? undefined : next;
   }
 
   #measure(report: Report<Body>, durationMs: number): void {

@@ -1,3 +1,4 @@
+import type { Frozen } from "../../crds/freeze.ts";
 import { subjectOf } from "../../crds/names.ts";
 import { pausedMessage } from "../status/conditions.ts";
 import { hashOf } from "../hash.ts";
@@ -39,6 +40,8 @@ export interface PolicyGround<Body> {
   /** Milliseconds, as from `Date.now()`. */
   readonly now: number;
   readonly graceMs: number;
+  /** Whether a freeze holds for an owner. Absent where none can. */
+  readonly frozen?: ((owner: string) => Frozen | undefined) | undefined;
   /** Owners without a wish, and since when. */
   readonly absentSince: ReadonlyMap<string, number>;
   /** True if a removed owner is one that we have known: by this process, or by its status. */
@@ -66,6 +69,7 @@ type Reason = { readonly reason: string; readonly message: string } | undefined;
 export const POLICIES: readonly PlanPolicy[] = [
   leaveFinished,
   respectPause,
+  respectFreeze,
   keepDrift,
   skipRefused,
   retain,
@@ -94,6 +98,21 @@ export function respectPause<Body>(plan: Plan<Body>, { desired }: PolicyGround<B
       ? { reason: "Paused", message: pausedMessage(ownerOf(action)) }
       : undefined,
   );
+}
+
+/** In a freeze nothing of an owner is created, changed or deleted. */
+export function respectFreeze<Body>(plan: Plan<Body>, { frozen }: PolicyGround<Body>): Plan<Body> {
+  if (frozen === undefined) return plan;
+  return withhold(plan, (action) => {
+    const window = frozen(ownerOf(action));
+    return window === undefined ? undefined : { reason: "Frozen", message: frozenMessage(window) };
+  });
+}
+
+function frozenMessage({ untilMs, reason }: Frozen): string {
+  const why = reason === undefined ? "" : `: ${reason}`;
+  if (untilMs === Infinity) return `nothing is changed for now${why}`;
+  return `nothing is changed until ${new Date(untilMs).toISOString()}${why}`;
 }
 
 /**

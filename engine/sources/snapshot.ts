@@ -1,3 +1,4 @@
+import type { FreezeWindow } from "../../crds/freeze.ts";
 import type { Pack } from "../../crds/pack.ts";
 import type { Policy } from "../../crds/policy.ts";
 import { isReserved } from "../../crds/names.ts";
@@ -10,6 +11,7 @@ import {
   type Ground,
   type Resolution,
 } from "../../crds/resolve.ts";
+import { WISH_DEFAULTS } from "../../crds/wish.ts";
 import { changedKeys, patched } from "../plan/patch.ts";
 import { compareText } from "../plan/plan.ts";
 import type { ClusterState, NodeState, RawInstance } from "./sources.ts";
@@ -23,6 +25,8 @@ export interface Snapshot {
   readonly services: ReadonlyMap<string, Resolution>;
   /** Services that a person paused by command. */
   readonly paused: ReadonlySet<string>;
+  /** When whoever has no wish that can be read is frozen: the windows of `_defaults`. */
+  readonly freeze?: readonly FreezeWindow[] | "unreadable";
 }
 
 /** What one machine's controllers compile from. */
@@ -81,13 +85,20 @@ export class Resolver {
   }
 
   ofCluster(state: ClusterState, paused: ReadonlySet<string> = NONE): Snapshot {
-    return { services: this.#resolveAll(state.catalog, state.documents, true), paused };
+    const services = this.#resolveAll(state.catalog, state.documents, true);
+    return { services, paused, freeze: this.#defaultFreeze() };
   }
 
   /** A node looks only at the services that it runs, whatever documents it can read. */
   ofNode(state: NodeState, paused: ReadonlySet<string> = NONE): NodeSnapshot {
     const services = this.#resolveAll(this.#tagsOn(state.instances), state.documents, false);
     return { services, paused, node: state.node, instances: state.instances };
+  }
+
+  /** The same list as long as the document is the same. */
+  #defaultFreeze(): readonly FreezeWindow[] | "unreadable" {
+    const defaults = this.#ground?.defaults;
+    return defaults?.ok === true ? (defaults.value.freeze ?? WISH_DEFAULTS.freeze) : "unreadable";
   }
 
   #resolveAll(

@@ -1,3 +1,5 @@
+import type { FreezeWindow } from "../../crds/freeze.ts";
+import type { Resolution } from "../../crds/resolve.ts";
 import { Absence } from "../../engine/plan/absence.ts";
 import { hashOf } from "../../engine/hash.ts";
 import type { Controller, Target } from "../../engine/loop/controller.ts";
@@ -24,6 +26,9 @@ export type RecordWish = Fields | { readonly body: Fields; readonly drift: Desir
 
 /** Wished objects by kind and key. */
 export type RecordWishes = Readonly<Record<string, Readonly<Record<string, RecordWish>>>>;
+
+/** Windows by owner; `_defaults` for all others, also for those without a wish. */
+export type Freezes = Readonly<Record<string, readonly FreezeWindow[]>>;
 
 interface RecordSnapshot extends Snapshot {
   readonly desired: ReadonlyMap<string, ReadonlyMap<string, DesiredObject<Fields>>>;
@@ -181,8 +186,8 @@ export class RecordWorld {
   }
 
   /** What people wish from now on. */
-  async wish(wishes: RecordWishes, paused: readonly string[] = []): Promise<void> {
-    this.#snapshot = snapshotOf(wishes, paused);
+  async wish(wishes: RecordWishes, paused: readonly string[] = [], freezes: Freezes = {}): Promise<void> {
+    this.#snapshot = snapshotOf(wishes, paused, freezes);
     for (const [service, { generation }] of this.#snapshot.services) this.board.know(service, generation);
     for (const loop of this.#loops) loop.offer(this.#snapshot);
     await this.clock.advance(0);
@@ -225,7 +230,11 @@ export class RecordWorld {
   }
 }
 
-function snapshotOf(wishes: RecordWishes, paused: readonly string[]): RecordSnapshot {
+function snapshotOf(
+  wishes: RecordWishes,
+  paused: readonly string[],
+  { _defaults: freeze = [], ...freezes }: Freezes = {},
+): RecordSnapshot {
   const desired = new Map(
     Object.entries(wishes).map(([kind, objects]) => [
       kind,
@@ -233,8 +242,17 @@ function snapshotOf(wishes: RecordWishes, paused: readonly string[]): RecordSnap
     ]),
   );
   const owners = [...desired.values()].flatMap((objects) => [...objects.keys()].map(ownerOf));
-  const { services } = toySnapshot(Object.fromEntries(owners.map((owner) => [owner, {}])));
-  return { services, paused: new Set(paused), desired };
+  const toys = toySnapshot(Object.fromEntries(owners.map((owner) => [owner, {}])));
+  const services = new Map(
+    [...toys.services].map(([owner, resolution]) => [owner, frozenBy(resolution, freezes[owner] ?? freeze)]),
+  );
+  return { services, paused: new Set(paused), desired, freeze };
+}
+
+function frozenBy(resolution: Resolution, freeze: readonly FreezeWindow[]): Resolution {
+  return resolution.state === "accepted"
+    ? { ...resolution, wish: { ...resolution.wish, freeze } }
+    : resolution;
 }
 
 function desiredOf(key: string, wish: RecordWish): DesiredObject<Fields> {
