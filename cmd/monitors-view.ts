@@ -1,5 +1,6 @@
 import { datadogReader, type RawMonitor } from "../clients/datadog.ts";
 import { toError } from "../clients/errors.ts";
+import { applicationUrl } from "../controllers/application-url.ts";
 import { compileMonitors } from "../controllers/monitors/compile.ts";
 import { MANAGED_BY, ownerOfKey, ownerTag, readMark } from "../controllers/monitors/mark.ts";
 import type { Config } from "./config.ts";
@@ -32,7 +33,8 @@ export interface MonitorViews {
 export async function viewMonitors(look: Look, only?: (service: string) => boolean): Promise<MonitorViews> {
   const { config, facts, snapshot } = look;
   const clusterId = await clusterIdIfKnown(look);
-  const desired = compileMonitors(clusterId ?? "unknown")(snapshot);
+  const appUrl = applicationUrl(config.datadog.url);
+  const desired = compileMonitors(clusterId ?? "unknown", { appUrl })(snapshot);
   const remembered = rememberedMonitors(facts);
   const { listed, notAsked } = await listMonitors(config, clusterId);
 
@@ -49,7 +51,7 @@ export async function viewMonitors(look: Look, only?: (service: string) => boole
         name: want?.body.name ?? textOf(raw?.["name"]),
         state: textOf(raw?.["overall_state"]),
         isWanted: want !== undefined,
-        link: id === undefined ? undefined : `${applicationUrl(config.datadog.url)}/monitors/${id}`,
+        link: id === undefined ? undefined : `${appUrl}/monitors/${id}`,
       };
     })
     .filter(({ service }) => only?.(service) ?? true)
@@ -90,16 +92,4 @@ async function listMonitors(
 
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
-}
-
-/**
- * Where people look at what this API serves: `https://api.datadoghq.eu` → `https://app.datadoghq.eu`.
- *
- * @see https://docs.datadoghq.com/getting_started/site/
- */
-export function applicationUrl(apiUrl: string): string {
-  const match = /^https:\/\/api\.([a-z0-9.-]+)$/.exec(apiUrl);
-  if (match === null) return apiUrl;
-  const site = match[1]!;
-  return `https://${site.split(".").length === 2 ? `app.${site}` : site}`;
 }

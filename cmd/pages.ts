@@ -10,8 +10,8 @@ import type { Page } from "../engine/server.ts";
 import { summarize, type ServiceStatus, type StoredObject } from "../engine/status/status.ts";
 import { ClusterStatuses } from "./cluster-statuses.ts";
 import type { Config, Role } from "./config.ts";
+import { applicationUrl } from "../controllers/application-url.ts";
 import { readProgress } from "./facts.ts";
-import { applicationUrl } from "./monitors-view.ts";
 import { VERSION } from "./version.ts";
 
 interface PagesOptions {

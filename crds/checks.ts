@@ -1,10 +1,11 @@
 import type { GlobalMonitor } from "./global-monitor.ts";
 import { checkHandles, handlesIn, type Mention } from "./handles.ts";
 import type { MonitorLayer } from "./monitor.ts";
+import { notifiedBy } from "./notify.ts";
 import { wrongOption } from "./options.ts";
 import { placeholdersIn, type Pack } from "./pack.ts";
 import { objectMentions, checkObjects } from "./object-checks.ts";
-import { below } from "./placeholders.ts";
+import { below, textsIn } from "./placeholders.ts";
 import type { Policy } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import type { Wish } from "./resolve.ts";
@@ -149,14 +150,17 @@ function checkPlaceholders(
 ): readonly Problem[] {
   const problems: Problem[] = [];
   const common = known.filter((variable) => !variable.includes("."));
-  for (const field of ["name", "query", "message", "escalationMessage"] as const) {
-    const path = below(at, field);
-    for (const variable of placeholdersIn(monitor[field] ?? "")) {
+  for (const [path, text] of textsOf(at, monitor)) {
+    for (const variable of placeholdersIn(text)) {
       if (known.includes(variable)) continue;
       const hint = didYouMean(variable, known) || `; there are ${common.join(", ")}`;
       const message = `${path}: \${${variable}} stands for nothing${hint}`;
       problems.push({ owner, reason: "UnknownVariable", path, message });
     }
+    if (!text.includes("${monitor:") || (path === below(at, "query") && monitor.type === "composite"))
+      continue;
+    const message = `${path}: \${monitor:…} stands for a monitor in the query of a composite only`;
+    problems.push({ owner, reason: "UnknownVariable", path, message });
   }
   const thresholds = placeholdersIn(monitor.query ?? "").filter(
     (variable) => (variable === "critical" || variable === "warning") && monitor[variable] === undefined,
@@ -167,6 +171,20 @@ function checkPlaceholders(
     problems.push({ owner, reason: "MissingField", path, message });
   }
   return problems;
+}
+
+/** Every text of a monitor that placeholders are filled in of, with its path. */
+function* textsOf(at: string, monitor: MonitorLayer): Generator<readonly [path: string, text: string]> {
+  const fields = [
+    "name",
+    "query",
+    "message",
+    "escalationMessage",
+    "criticalQuery",
+    "criticalRecoveryQuery",
+  ] as const;
+  for (const field of fields) yield [below(at, field), monitor[field] ?? ""];
+  yield* textsIn(monitor.variables ?? [], below(at, "variables"));
 }
 
 function checkPolicy(wish: Wish, policy: Policy): readonly Problem[] {
@@ -204,7 +222,11 @@ export function checkGlobalMonitor(wish: GlobalMonitor, policy: Policy): readonl
     const message = "monitors of no service are not allowed by the operator's policy (globalMonitors)";
     problems.push({ owner: key, reason: "NotAllowed", message });
   }
-  const mentioned = [...notify.map((handle) => ({ path: "notify", handle })), ...mentionsIn("", monitor)];
+  const mentioned = [
+    ...notifiedBy(notify),
+    ...mentionsIn("", monitor),
+    ...mentionedIn("messageTemplate", wish.messageTemplate),
+  ];
   return [
     ...problems,
     ...checkPlaceholders(key, "", monitor, GLOBAL_MONITOR_VARIABLES),
@@ -214,7 +236,8 @@ export function checkGlobalMonitor(wish: GlobalMonitor, policy: Policy): readonl
 
 /** Everyone that a wish's monitors would notify. */
 function* mentions(wish: Wish): Generator<Mention> {
-  for (const handle of wish.notify) yield { path: "notify", handle };
+  yield* notifiedBy(wish.notify);
+  yield* mentionedIn("messageTemplate", wish.messageTemplate);
   for (const [name, monitor] of Object.entries(wish.monitors)) {
     if (typeof monitor === "object") yield* mentionsIn(`monitors.${name}`, monitor);
   }
@@ -223,7 +246,10 @@ function* mentions(wish: Wish): Generator<Mention> {
 /** Datadog also reads handles inside a message. */
 function* mentionsIn(at: string, monitor: MonitorLayer): Generator<Mention> {
   for (const handle of monitor.notify ?? []) yield { path: below(at, "notify"), handle };
-  for (const field of ["message", "escalationMessage"] as const) {
-    for (const handle of handlesIn(monitor[field] ?? "")) yield { path: below(at, field), handle };
-  }
+  for (const field of ["message", "escalationMessage"] as const)
+    yield* mentionedIn(below(at, field), monitor[field]);
+}
+
+function mentionedIn(path: string, text: string | undefined): readonly Mention[] {
+  return handlesIn(text ?? "").map((handle) => ({ path, handle }));
 }

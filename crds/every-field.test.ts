@@ -61,9 +61,24 @@ const VALUES: Readonly<Record<string, unknown>> = {
   serviceURL: "https://example.com",
   formula: "a",
   monitors: ["a/b"],
+  triggerWindow: "last_15m",
+  recoveryWindow: "last_15m",
+  runbookUrl: "https://example.com/runbook",
+  groupRetentionDuration: "2h",
+  dayStarts: "04:00",
+  variables: [{ data_source: "metrics", name: "query1", query: "avg:a{*}" }],
+  messageTemplate: "${summary} ${handles}",
 };
 
+/** Lists of handles, by the routes of `notify`. */
+const HANDLES: ReadonlySet<string> = new Set(
+  "notify all p1 p2 p3 p4 p5 alert warning recovery noData *".split(" "),
+);
+
 function sampleOf(schema: JsonSchema, name: string): unknown {
+  // A monitor's schedule stands in a time zone; a downtime's stands beside one.
+  if (name === "recurrences" && schema.items?.properties?.["timezone"] !== undefined)
+    return [{ rrule: "FREQ=DAILY", timezone: "Europe/Berlin" }];
   if (Object.hasOwn(VALUES, name)) return VALUES[name];
   const examples = schema["examples"];
   if (Array.isArray(examples) && examples.length > 0) return examples[0] as unknown;
@@ -77,7 +92,7 @@ function sampleOf(schema: JsonSchema, name: string): unknown {
     case "number":
       return Math.max(schema.minimum ?? 1, Number(schema["exclusiveMinimum"] ?? 0) + 1);
     case "array":
-      return [name === "tags" ? "cost:1" : name === "notify" ? "@slack-x" : sampleOf(schema.items ?? {}, "")];
+      return [name === "tags" ? "cost:1" : HANDLES.has(name) ? "@slack-x" : sampleOf(schema.items ?? {}, "")];
     case "object":
       return Object.fromEntries(
         Object.entries(schema.properties ?? {}).map(([inner, field]) => [inner, sampleOf(field, inner)]),
@@ -113,7 +128,9 @@ function arrived(
     resolution.state === "accepted"
       ? [resolution.wish]
       : [valueAt(resolution.wish, [resolution.kind]), resolution.wish];
-  const found = places.map((place) => valueAt(place, path)).find((inner) => inner !== undefined);
+  // `notify` with nothing but `all` is the list itself.
+  const where = path.join(".") === "notify.all" ? ["notify"] : path;
+  const found = places.map((place) => valueAt(place, where)).find((inner) => inner !== undefined);
   const isPack = path.length === 1 && path[0] === "pack";
   try {
     expect(isPack ? valueAt(found, ["name"]) : found).toEqual(expected);

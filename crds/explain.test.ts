@@ -23,7 +23,7 @@ test("explains the whole wish", () => {
 test.for([
   ["endpoint.port", undefined, { type: "whole number", limits: ["from 1 to 65535"], children: [] }],
   ["drift", undefined, { type: "correct or report, or mapping", default: "correct" }],
-  ["notify", undefined, { type: "list of texts", examples: [["@slack-ml"]] }],
+  ["notify", undefined, { type: "list of texts, or mapping" }],
   ["agent.minCollectionInterval", "ray", { type: "whole number", default: 15, limits: ["from 5 to 3600"] }],
   ["agent.excludeMetrics", "ray", { type: "list of regular expressions" }],
   ["monitors.object-store-pressure.critical", "ray", { type: "number", default: 0.9 }],

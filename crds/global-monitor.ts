@@ -3,7 +3,7 @@ import { z } from "zod";
 import { monitorFields, monitorLayer, type MonitorLayer } from "./monitor.ts";
 import { wishLayer, type WishFields } from "./wish.ts";
 
-const { env, team, tags, notify, drift, freeze, deletion, paused } = wishLayer.shape;
+const { env, team, tags, notify, messageTemplate, drift, freeze, deletion, paused } = wishLayer.shape;
 
 /** `observability/_monitors/<name>`: one monitor that belongs to no service. */
 export const globalMonitorLayer = z.strictObject({
@@ -11,7 +11,7 @@ export const globalMonitorLayer = z.strictObject({
   type: monitorFields.type.meta({ description: "Type of the monitor, in Datadog's words." }),
   query: monitorFields.query.meta({
     description:
-      "Datadog's query. ${scope} stands for the environment and the cluster (env:production,cluster:dc1), ${critical} for the threshold.",
+      "Datadog's query. ${scope} stands for the environment and the cluster (env:production,cluster:dc1), ${critical} for the threshold. A composite names others: ${monitor:ray/queue-too-long} && !${monitor:_monitors/y}.",
   }),
   name: monitorFields.name
     .optional()
@@ -26,7 +26,13 @@ export const globalMonitorLayer = z.strictObject({
     description:
       "More tags on the monitor. Joined with inherited ones; the same key replaces the inherited value.",
   }),
-  notify: notify.meta({ description: "Who is notified." }),
+  notify: notify.meta({
+    description: "Who is notified: a list, or a mapping with all, p1 to p5, teams and on.",
+  }),
+  runbookUrl: monitorFields.runbookUrl
+    .optional()
+    .meta({ description: "Address of the monitor's runbook; the message links it." }),
+  messageTemplate,
   drift,
   freeze,
   deletion: deletion.meta({
@@ -42,7 +48,7 @@ export type GlobalMonitorLayer = z.infer<typeof globalMonitorLayer>;
 /** What a document below `_monitors` wants, checked and complete. */
 export interface GlobalMonitor extends Pick<
   WishFields,
-  "env" | "team" | "tags" | "notify" | "drift" | "freeze" | "deletion" | "paused"
+  "env" | "team" | "tags" | "notify" | "messageTemplate" | "drift" | "freeze" | "deletion" | "paused"
 > {
   readonly kind: "monitor";
   /** Key and owner of its monitor, and the document's name: `_monitors/disk-full`. */

@@ -65,7 +65,7 @@ test.for([
     "notify: [slack]",
     'notify.0 must be a handle that Datadog notifies, such as @slack-ml, @pagerduty-infra or @someone@example.com, not "slack"',
   ],
-  ["wish", "notify: '@x'", 'notify must be a list, not "@x"'],
+  ["wish", "notify: '@x'", 'notify must be a list, or a mapping of names to values, not "@x"'],
   ["wish", "drift: maybe", 'drift must be correct or report, not "maybe"'],
   ["wish", "paused: 'no'", 'paused must be true or false, not "no"'],
   ["wish", "agent: 5", "agent must be a mapping of names to values, not 5"],

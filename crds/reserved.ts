@@ -15,6 +15,7 @@ import {
   type GlobalWish,
 } from "./global.ts";
 import { isSlug } from "./names.ts";
+import { effectiveNotify, mergeNotify } from "./notify.ts";
 import type { Problem } from "./problem.ts";
 import {
   inherited,
@@ -99,12 +100,17 @@ interface ReadGlobal {
 /** How the documents of each kind are read. */
 const READERS: Readonly<Record<GlobalKind, (name: string, text: string) => Parsed<ReadGlobal>>> = {
   monitor: (name, text) =>
-    read(readDocument(name, text, globalMonitorLayer), ({ notify, ...monitor }) => (frame, defaults) => ({
-      kind: "monitor",
-      ...frame,
-      notify: notify ?? defaults.notify ?? WISH_DEFAULTS.notify,
-      monitor,
-    })),
+    read(
+      readDocument(name, text, globalMonitorLayer),
+      ({ notify, messageTemplate, ...monitor }) =>
+        (frame, defaults) => ({
+          kind: "monitor",
+          ...frame,
+          notify: effectiveNotify(mergeNotify(defaults.notify, notify)),
+          messageTemplate: messageTemplate ?? defaults.messageTemplate,
+          monitor,
+        }),
+    ),
   slo: (name, text) =>
     read(readDocument(name, text, globalSloLayer), (slo) => (frame) => ({ kind: "slo", ...frame, slo })),
   dashboard: (name, text) =>

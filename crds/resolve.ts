@@ -2,6 +2,7 @@ import { locateProblems, readDocument, type Parsed } from "./document.ts";
 import { checkDefaults, checkWish } from "./checks.ts";
 import type { GlobalKind, GlobalWish } from "./global.ts";
 import { isSlug } from "./names.ts";
+import { statesRoute } from "./notify.ts";
 import type { Pack } from "./pack.ts";
 import type { Policy } from "./policy.ts";
 import type { Problem } from "./problem.ts";
@@ -181,9 +182,11 @@ export function withOrigin(problem: Problem, stated: object): Problem {
   if (field === undefined) return problem;
   const own = (stated as Readonly<Record<string, unknown>>)[field];
   const isOwn =
-    own !== undefined &&
-    own !== null &&
-    (path === field || Object.keys(own).some((name) => `${path}.`.startsWith(`${field}.${name}.`)));
+    field === "notify"
+      ? statesRoute(own, path)
+      : own !== undefined &&
+        own !== null &&
+        (path === field || Object.keys(own).some((name) => `${path}.`.startsWith(`${field}.${name}.`)));
   if (isOwn) return problem;
   const { path: _path, ...rest } = problem;
   return { ...rest, message: `observability/_defaults: ${problem.message}` };

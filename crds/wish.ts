@@ -7,7 +7,10 @@ import { CORRECT, driftLayer, driftOf, type Drift } from "./drift.ts";
 import { freezeLayer, type FreezeWindow } from "./freeze.ts";
 import { metricName, metricTagsLayer } from "./metric-tags.ts";
 import { monitorLayer } from "./monitor.ts";
-import { handle, harmless, slug, tag, tagValue } from "./names.ts";
+import { messageTemplate } from "./message-template.ts";
+import { webAddress } from "./monitor-parts.ts";
+import { harmless, slug, tag, tagValue } from "./names.ts";
+import { effectiveNotify, mergeNotify, notify, type Notify } from "./notify.ts";
 import { sloLayer } from "./slo.ts";
 
 /** What a wish means where it says nothing. */
@@ -82,14 +85,20 @@ const fields = {
     description:
       "By name: tune one of the pack's monitors, switch it off (false) or on (true), or define one of your own (type and query).",
   }),
-  notify: z
-    .array(handle)
-    .max(20)
-    .meta({
-      description: "Who is notified by the service's monitors.",
-      examples: [["@slack-ml"]],
-      default: WISH_DEFAULTS.notify,
-    }),
+  notify: notify.meta({
+    description:
+      "Who is notified by the service's monitors: a list, or a mapping with all, p1 to p5, teams and on. Joined with inherited routes; a list replaces `all`, and [] switches every route off.",
+    examples: [["@slack-ml"], { all: ["@slack-ml"], p1: ["@pagerduty-ml"] }],
+    default: WISH_DEFAULTS.notify,
+  }),
+  runbookUrl: webAddress.meta({
+    description: "Address of the service's runbook; every message links it.",
+    examples: ["https://wiki.example.com/runbooks/ray"],
+  }),
+  messageTemplate: messageTemplate.meta({
+    description:
+      "How the messages of monitors are put together, from ${summary}, ${steps}, ${handles}, ${links}, ${footer}, ${dashboardUrl}, ${serviceUrl} and ${runbookUrl}.",
+  }),
   slos: z.record(slug, z.union([z.boolean(), sloLayer])).meta({
     description:
       "By name: tune one of the pack's SLOs, switch it off (false) or on (true), or define one of your own (type, target, and what is measured).",
@@ -137,7 +146,7 @@ export type WishLayer = z.infer<typeof wishLayer>;
 /** What every service inherits. A pack or an endpoint is never common to all. */
 export const defaultsLayer = wishLayer.omit({ pack: true, endpoint: true });
 
-/** All fields, with the defaults filled in. `pack`, `env`, `team` and `endpoint` have none. */
+/** All fields, with the defaults filled in. Optional ones have none. */
 export interface WishFields {
   readonly pack?: string | undefined;
   readonly env?: string | undefined;
@@ -146,7 +155,9 @@ export interface WishFields {
   readonly endpoint: NonNullable<WishLayer["endpoint"]>;
   readonly agent: NonNullable<WishLayer["agent"]>;
   readonly monitors: NonNullable<WishLayer["monitors"]>;
-  readonly notify: readonly string[];
+  readonly notify: Notify;
+  readonly runbookUrl?: string | undefined;
+  readonly messageTemplate?: string | undefined;
   readonly slos: NonNullable<WishLayer["slos"]>;
   readonly dashboards: NonNullable<WishLayer["dashboards"]>;
   readonly downtimes: NonNullable<WishLayer["downtimes"]>;
@@ -161,8 +172,8 @@ export interface WishFields {
 
 /**
  * Joins layers, the later ones winning field by field. Objects are joined key by key,
- * tags by their key; other lists, rules of drift, a dashboard's definition and an SLO's queries are replaced.
- * `true` for a monitor, an SLO or the catalog means "as inherited".
+ * tags by their key, `notify` route by route; other lists, rules of drift, a dashboard's definition and an
+ * SLO's queries are replaced. `true` for a monitor, an SLO or the catalog means "as inherited".
  */
 export function mergeLayers(...layers: readonly WishLayer[]): WishLayer {
   let merged: WishLayer = {};
@@ -173,7 +184,12 @@ export function mergeLayers(...layers: readonly WishLayer[]): WishLayer {
 function mergeTwo(under: WishLayer, over: WishLayer): WishLayer {
   const merged = mergeRecords(under, over) as WishLayer;
   const tags = mergeTags(under.tags ?? [], over.tags ?? []);
-  return under.tags === undefined && over.tags === undefined ? merged : { ...merged, tags };
+  const told = mergeNotify(under.notify, over.notify);
+  return {
+    ...merged,
+    ...(under.tags === undefined && over.tags === undefined ? {} : { tags }),
+    ...(told === undefined ? {} : { notify: told }),
+  };
 }
 
 /** Mappings that make sense as a whole only: the later layer replaces them. */
@@ -213,7 +229,7 @@ export function withDefaults(layer: WishLayer): WishFields {
     endpoint: layer.endpoint ?? {},
     agent: layer.agent ?? {},
     monitors: layer.monitors ?? {},
-    notify: layer.notify ?? WISH_DEFAULTS.notify,
+    notify: effectiveNotify(layer.notify),
     slos: layer.slos ?? {},
     dashboards: layer.dashboards ?? {},
     downtimes: layer.downtimes ?? {},

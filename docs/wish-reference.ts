@@ -116,7 +116,7 @@ ${fieldsTable(jsonSchemaOf(catalogLayer), "")}
 2. The service's tags.
 3. The service's document.
 
-What comes later wins, field by field. Mappings (\`endpoint\`, \`agent\`, \`monitors\` and each monitor, \`slos\` and each SLO, and so on) are joined key by key. \`tags\` are joined by the key before the colon. Other lists, such as \`notify\` and \`freeze\`, are replaced, and so are \`drift\`, a dashboard's \`definition\` and an SLO's \`queries\`. All instances of a service share one wish, so two values for one field among their tags are a mistake.
+What comes later wins, field by field. Mappings (\`endpoint\`, \`agent\`, \`monitors\` and each monitor, \`slos\` and each SLO, and so on) are joined key by key. \`tags\` are joined by the key before the colon, \`notify\` route by route ([alert-routing.md](../alert-routing.md)). Other lists, such as \`freeze\`, are replaced, and so are \`drift\`, a dashboard's \`definition\` and an SLO's \`queries\`. All instances of a service share one wish, so two values for one field among their tags are a mistake.
 
 The pack is the one that the wish names; without one, the pack with the service's name, else \`generic\`.
 
@@ -155,7 +155,7 @@ message: Make room, or the node goes down.
 notify: ["@slack-infra"]
 \`\`\`
 
-Its name everywhere is \`_monitors/<name>\`: \`dd-observe describe _monitors/disk-full\`, \`dd-observe pause _monitors/disk-full\`. It inherits \`env\`, \`team\`, \`tags\`, \`notify\`, \`drift\`, \`freeze\`, \`deletion\` and \`paused\` from \`_defaults\`. It carries these as tags and \`cluster:<id>\`, but no \`service:\`; its title is \`name\` as given. It is held, corrected and deleted by the same rules as a service's.
+Its name everywhere is \`_monitors/<name>\`: \`dd-observe describe _monitors/disk-full\`, \`dd-observe pause _monitors/disk-full\`. It inherits \`env\`, \`team\`, \`tags\`, \`notify\`, \`messageTemplate\`, \`drift\`, \`freeze\`, \`deletion\` and \`paused\` from \`_defaults\`. It carries these as tags and \`cluster:<id>\`, but no \`service:\`; its title is \`name\` as given. It is held, corrected and deleted by the same rules as a service's.
 
 \`type\` and \`query\` are required.
 

@@ -3,6 +3,7 @@ import { driftOf } from "../../crds/drift.ts";
 import { isSlug } from "../../crds/names.ts";
 import { isPausedByWish } from "../../crds/resolve.ts";
 import { canonicalObserved, familyOf, type MonitorBody } from "../../controllers/monitors/canonical.ts";
+import { applicationUrl } from "../../controllers/application-url.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
 import { keyTag, MANAGED_BY, markTags, ownerTag, readMark, tagsOf } from "../../controllers/datadog/mark.ts";
 import { monitorTarget } from "../../controllers/monitors/target.ts";
@@ -48,7 +49,9 @@ export async function adopt(call: Call): Promise<number> {
   if (now !== undefined) throw new UsageError(`monitor ${id} is ${now} already, and can't be ${key} as well`);
   await expectFree(datadog, adoption, signal);
 
-  const wanted = compileMonitors(clusterId)(look.snapshot).objects.get(key);
+  const wanted = compileMonitors(clusterId, { appUrl: applicationUrl(config.datadog.url) })(
+    look.snapshot,
+  ).objects.get(key);
   const changes = comingChanges(raw, wanted, adoption);
   terminal.out(`monitor ${id} ${JSON.stringify(raw["name"] ?? "")} becomes ${key}\n`);
   tellWhatComes(wanted, changes, terminal);

@@ -141,7 +141,10 @@ function problemsIn(document: DocumentFile, text: string, ground: Ground): reado
 /** What only shows when the monitors are put together, such as a threshold that its query contradicts. */
 function monitorProblems(accepted: NonNullable<Validated["accepted"]>, text: string): readonly Problem[] {
   const services = new Map([[accepted.service, accepted]]);
-  const { problems } = compileMonitors("cluster")({ services, paused: new Set() });
+  const { problems } = compileMonitors("cluster", { appUrl: "https://app.datadoghq.com" })({
+    services,
+    paused: new Set(),
+  });
   return locateProblems(text, problems);
 }
 

@@ -123,7 +123,10 @@ export function problemsIn(key: string, text: string, ground: Ground): readonly 
   const { problems, accepted } = validateText(file, text, ground);
   if (accepted === undefined) return problems.map((problem) => formatProblem(problem));
   const services = new Map([[accepted.service, accepted]]);
-  const compiled = compileMonitors("cluster")({ services, paused: new Set() });
+  const compiled = compileMonitors("cluster", { appUrl: "https://app.datadoghq.com" })({
+    services,
+    paused: new Set(),
+  });
   return [...problems, ...locateProblems(text, compiled.problems)].map((problem) => formatProblem(problem));
 }
 

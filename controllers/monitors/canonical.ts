@@ -7,8 +7,8 @@ export type Json = Readonly<Record<string, unknown>>;
  * A monitor in canonical form: what we want and what Datadog stores, brought to the
  * same shape, so that two equal monitors are deeply equal. Names are the API's own.
  *
- * It holds only what dd-observe decides. Mutes (`options.silenced`), states, authors
- * and roles belong to people or to Datadog and are never part of it.
+ * It holds only what dd-observe decides. Mutes (`options.silenced`), states and authors
+ * belong to people or to Datadog and are never part of it.
  */
 export interface MonitorBody {
   /** `query alert` also stands for `metric alert`, which Datadog turns into each other. */
@@ -22,12 +22,17 @@ export interface MonitorBody {
   readonly priority: number | null;
   /** As Datadog stores them once its defaults are filled in. */
   readonly options: Json;
+  /** Only if the wish sets it, as the two below: people decide these in Datadog. Sorted. */
+  readonly restricted_roles?: readonly string[];
+  readonly draft_status?: string;
+  readonly assets?: readonly Json[];
 }
 
 /** The body that we would send for a wish, in canonical form. Unknown top-level keys are left out. */
 export function canonicalDesired(wire: Json): MonitorBody {
   const type = familyOf(text(wire["type"]));
   return {
+    ...canonicalOuter(wire, wire),
     type,
     name: text(wire["name"]).trim(),
     query: text(wire["query"]).trim(),
@@ -45,12 +50,51 @@ export function canonicalDesired(wire: Json): MonitorBody {
  *   for cloud metrics, options newer than this code). They count only if the wish sets them.
  */
 export function canonicalObserved(raw: Json, wanted?: MonitorBody): MonitorBody {
-  const body = canonicalDesired(raw);
+  const { restricted_roles: _roles, draft_status: _status, assets: _assets, ...body } = canonicalDesired(raw);
   if (wanted === undefined) return body;
   const options = Object.fromEntries(
-    Object.entries(body.options).filter(([name]) => !setByServer(name) || name in wanted.options),
+    Object.entries(body.options).filter(([name]) => counts(name, wanted.options)),
   );
-  return { ...body, options };
+  const raws = isObject(raw["options"]) ? raw["options"] : {};
+  // It is stored even where nothing notifies; one switch that a person turned is one difference.
+  if ("no_data_timeframe" in wanted.options && isNumber(raws["no_data_timeframe"]))
+    options["no_data_timeframe"] = raws["no_data_timeframe"];
+  // The API's own default, where it is not stored.
+  if (wanted.options["require_full_window"] === false) options["require_full_window"] ??= false;
+  return { ...body, ...canonicalOuter(raw, { ...wanted }), options };
+}
+
+/** Whether an option that stands in Datadog says anything about the wish. */
+function counts(name: string, wanted: Json): boolean {
+  if (name in wanted) return true;
+  return name === "no_data_timeframe" ? wanted["notify_no_data"] === true : !setByServer(name);
+}
+
+/** The fields beside the options, as far as `wanted` has them. */
+function canonicalOuter(raw: Json, wanted: Json): Partial<MonitorBody> {
+  const { restricted_roles: roles, draft_status: status, assets } = raw;
+  return {
+    ...(wanted["restricted_roles"] === undefined
+      ? {}
+      : { restricted_roles: Array.isArray(roles) ? [...new Set(roles.map(text))].sort(compareText) : [] }),
+    ...(wanted["draft_status"] === undefined ? {} : { draft_status: text(status ?? "published") }),
+    // Lists leave assets out unless asked for them: what wasn't told can't differ.
+    ...(wanted["assets"] === undefined ? {} : { assets: canonicalAssets(assets ?? wanted["assets"]) }),
+  };
+}
+
+const ASSET_FIELDS = ["name", "url", "category", "resource_type", "resource_key"] as const;
+
+/** Without what Datadog adds, such as the monitor's own id. */
+function canonicalAssets(assets: unknown): readonly Json[] {
+  if (!Array.isArray(assets)) return [];
+  return assets
+    .filter(isObject)
+    .map((asset) =>
+      Object.fromEntries(
+        ASSET_FIELDS.filter((name) => !isEmpty(asset[name])).map((name) => [name, asset[name]]),
+      ),
+    );
 }
 
 /**
@@ -158,7 +202,7 @@ function canonicalOption(type: string, name: string, value: unknown): unknown {
     );
     return Object.fromEntries(kept);
   }
-  if (name === "renotify_statuses" && Array.isArray(value))
+  if ((name === "renotify_statuses" || name === "notify_by") && Array.isArray(value))
     return [...new Set(value.map(text))].sort(compareText);
   return value;
 }
@@ -183,6 +227,10 @@ export function isEmpty(value: unknown): boolean {
   if (value === null || value === undefined) return true;
   if (Array.isArray(value)) return value.length === 0;
   return isObject(value) && Object.keys(value).length === 0;
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number";
 }
 
 export function isObject(value: unknown): value is Json {

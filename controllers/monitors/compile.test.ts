@@ -33,7 +33,7 @@ function compile(document: string, monitors: object = {}) {
   const resolution = resolve("ray", [], { text: document, generation: 7 }, ground)!;
   if (resolution.state === "held")
     throw new Error(resolution.problems.map(({ message }) => message).join("\n"));
-  const desired = compileMonitors("dc1")({
+  const desired = compileMonitors("dc1", { appUrl: "https://app.datadoghq.com" })({
     services: new Map<string, Resolution>([["ray", resolution]]),
     paused: new Set(),
   });
@@ -62,7 +62,7 @@ test("makes the pack's monitors, with the service's scope, tags and mark", () =>
     name: "[ray] Noisy",
     query: "avg(last_5m):avg:ray.noise{service:ray,env:prod,cluster:dc1} > 1",
     message: expect.stringMatching(
-      /^There is noise\.\n\nFirst look at:\n1\. one\n2\. two\n3\. three\n\n@slack-ml\n\nKept by dd-observe/,
+      /^There is noise\.\n\nFirst look at:\n1\. one\n2\. two\n3\. three\n\n@slack-ml\n\nService page: https:\/\/app\.datadoghq\.com\/apm\/entity\/service%3Aray\?env=prod\n\nKept by dd-observe/,
     ),
     tags: expect.arrayContaining(["managed-by:dd-observe", "service:ray", "env:prod", "team:ml"]),
   });
@@ -218,7 +218,7 @@ test("the wish says who is told, and a single monitor may say otherwise", () => 
 test("the same wish gives the same bodies, the very same objects", () => {
   const ground = exampleGround();
   const resolution = resolve("ray", [], { text: "", generation: 7 }, ground)!;
-  const compileOnce = compileMonitors("dc1");
+  const compileOnce = compileMonitors("dc1", { appUrl: "https://app.datadoghq.com" });
   const snapshot = () => ({
     services: new Map<string, Resolution>([["ray", resolution]]),
     paused: new Set<string>(),

@@ -11,28 +11,36 @@ import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import { effectiveOptions, optionVariables } from "../options.ts";
 import { allTags, commonVariables, serviceVariables } from "../scope.ts";
 import { canonicalDesired, type MonitorBody } from "./canonical.ts";
+import { checkCombinations } from "./combinations.ts";
+import { withMonitorDefaults } from "./defaults.ts";
+import type { Definition } from "./definition.ts";
 import { markTags } from "./mark.ts";
-import { splitComparison } from "./comparison.ts";
+import { linksOf, messageOf, type MessageFrame } from "./message.ts";
+import { optionsOf, outerFieldsOf } from "./options.ts";
 import { checkMonitor } from "./query.ts";
+import { withKeys, type Neighbours } from "./references.ts";
 
-/** A pack's monitor with a document's tuning over it, or a document's own. */
-interface Definition extends MonitorLayer {
-  readonly summary?: string;
-  readonly runbook?: readonly string[];
-  /** Thresholds that the document itself states; the others yield where they contradict these. */
-  readonly stated: ReadonlySet<string>;
-}
-
-/** Works out every monitor that the services of a cluster want, and those of no service. Pure; one changed document costs one compile. */
-export function compileMonitors(clusterId: string): (snapshot: Snapshot) => Desired<MonitorBody> {
-  const compileOne = remember((wish: Wish) => compileWish(wish, clusterId));
+/**
+ * Works out every monitor that the services of a cluster want, and those of no service. Pure; one
+ * changed document costs one compile.
+ *
+ * @param appUrl Where people look at Datadog, without a slash at the end: `https://app.datadoghq.eu`.
+ */
+export function compileMonitors(
+  clusterId: string,
+  { appUrl }: { readonly appUrl: string },
+): (snapshot: Snapshot) => Desired<MonitorBody> {
+  const compileOne = remember((wish: Wish) => compileWish(wish, { clusterId, appUrl }));
   const compileGlobal = remember((wish: GlobalWish) =>
     wish.kind === "monitor" ? compileOfNoService(wish, clusterId) : undefined,
   );
   return compileEach({ compileOne, compileGlobal });
 }
 
-function compileWish(wish: Wish, clusterId: string): Compiled<MonitorBody> {
+function compileWish(
+  wish: Wish,
+  { clusterId, appUrl }: { readonly clusterId: string; readonly appUrl: string },
+): Compiled<MonitorBody> {
   const base = serviceVariables(wish, clusterId);
   const options = effectiveOptions(wish, base);
   const variables = { ...base, ...optionVariables(wish, options) };
@@ -41,7 +49,11 @@ function compileWish(wish: Wish, clusterId: string): Compiled<MonitorBody> {
   const held = new Map<string, string>();
   const problems: Problem[] = [];
 
-  for (const [name, definition] of definitionsOf(wish, options)) {
+  const definitions = definitionsOf(wish, options);
+  const names = new Set(definitions.map(([name]) => name));
+  const links = linksOf(wish, appUrl);
+
+  for (const [name, definition] of definitions) {
     const key = `${wish.service}/${name}`;
     const compiled = compileMonitor(definition, {
       title: `[${wish.service}] `,
@@ -52,7 +64,12 @@ function compileWish(wish: Wish, clusterId: string): Compiled<MonitorBody> {
         ...markTags({ clusterId, key, retain }),
       ],
       notify: wish.notify,
+      team: wish.team,
+      template: wish.messageTemplate,
+      runbookUrl: wish.runbookUrl,
+      links,
       variables,
+      neighbours: { key, service: wish.service, names },
     });
     if ("body" in compiled) {
       const drift = driftOf(definition.drift, wish.drift);
@@ -79,7 +96,12 @@ function compileOfNoService(wish: GlobalMonitor, clusterId: string): Compiled<Mo
       footer: `Kept by dd-observe (document ${key}). Edits here are undone; change the document instead.`,
       tags: [...allTags(wish, clusterId), ...markTags({ clusterId, key, retain })],
       notify: wish.notify,
+      team: wish.team,
+      template: wish.messageTemplate,
+      runbookUrl: undefined,
+      links: {},
       variables: commonVariables(wish, clusterId),
+      neighbours: { key, service: undefined, names: new Set() },
     },
   );
   if ("body" in compiled) return { objects: [{ key, owner: key, body: compiled.body, drift, retain }] };
@@ -130,23 +152,25 @@ type CompiledMonitor =
   | { readonly problems: readonly { readonly reason: string; readonly message: string }[] };
 
 /** What a monitor takes from whoever wants it. */
-interface Frame {
+interface Frame extends MessageFrame {
   /** What stands before the monitor's own title. */
   readonly title: string;
-  /** Last line of the message: where the monitor comes from. */
-  readonly footer: string;
   /** With our mark. */
   readonly tags: readonly string[];
-  /** Who is told unless the monitor itself says who. */
-  readonly notify: readonly string[];
   readonly variables: Variables;
+  readonly neighbours: Neighbours;
 }
 
-function compileMonitor(definition: Definition, frame: Frame): CompiledMonitor {
-  const { critical, warning } = definition;
+function compileMonitor(said: Definition, frame: Frame): CompiledMonitor {
+  const { critical, warning } = said;
   const all = { ...frame.variables, critical, warning };
   try {
-    const query = fillInText(definition.query ?? "", all);
+    const named =
+      said.type === "composite"
+        ? withKeys(said.query ?? "", frame.neighbours)
+        : { query: said.query ?? "", problems: [] };
+    const query = fillInText(named.query, all);
+    const definition = withMonitorDefaults(said, query);
     const wire = {
       type: definition.type,
       name: `${frame.title}${fillInText(definition.name ?? "", all)}`,
@@ -154,9 +178,10 @@ function compileMonitor(definition: Definition, frame: Frame): CompiledMonitor {
       message: messageOf(definition, frame, all),
       tags: frame.tags,
       ...(definition.priority === undefined ? {} : { priority: definition.priority }),
-      options: optionsOf(definition, query),
+      ...outerFieldsOf(definition),
+      options: optionsOf(definition, query, all),
     };
-    const problems = checkMonitor(wire);
+    const problems = [...named.problems, ...checkCombinations(definition, query), ...checkMonitor(wire)];
     return problems.length > 0 ? { problems } : { body: canonicalDesired(wire) };
   } catch (error) {
     return {
@@ -165,67 +190,4 @@ function compileMonitor(definition: Definition, frame: Frame): CompiledMonitor {
       ],
     };
   }
-}
-
-/** What is wrong, what to look at first, who is told, and where the monitor comes from. */
-function messageOf(definition: Definition, { notify, footer }: Frame, variables: Variables): string {
-  const handles = definition.notify ?? notify;
-  const text = definition.stated.has("message")
-    ? definition.message
-    : (definition.summary ?? definition.message);
-  const steps = definition.stated.has("message") ? [] : (definition.runbook ?? []);
-  return [
-    fillInText(text ?? "", variables),
-    steps.length === 0
-      ? ""
-      : `First look at:\n${steps.map((step, at) => `${at + 1}. ${fillInText(step, variables)}`).join("\n")}`,
-    handles.join(" "),
-    footer,
-  ]
-    .filter((part) => part !== "")
-    .join("\n\n");
-}
-
-function optionsOf(definition: Definition, query: string): Readonly<Record<string, unknown>> {
-  return withoutUndefined({
-    thresholds: thresholdsOf(definition, query),
-    require_full_window: definition.requireFullWindow,
-    notify_no_data: definition.notifyNoData,
-    no_data_timeframe: definition.noDataTimeframe,
-    on_missing_data: definition.onMissingData,
-    renotify_interval: definition.renotifyInterval,
-    evaluation_delay: definition.evaluationDelay,
-    new_group_delay: definition.newGroupDelay,
-    timeout_h: definition.timeoutHours,
-    escalation_message: definition.escalationMessage,
-    include_tags: definition.includeTags,
-    notify_audit: definition.notifyAudit,
-  });
-}
-
-/**
- * The thresholds, without those of the pack that a document's own contradict: whoever lowers
- * `critical` below the pack's `warning` doesn't have to know that there was one.
- */
-function thresholdsOf(definition: Definition, query: string): Readonly<Record<string, unknown>> | undefined {
-  const { critical, warning, criticalRecovery, warningRecovery, ok, stated } = definition;
-  const below = splitComparison(query)?.operator.startsWith("<") === true;
-  const keeps = (name: string, inner: number | undefined, outer: number | undefined): number | undefined => {
-    if (inner === undefined || outer === undefined || stated.has(name)) return inner;
-    return (below ? inner > outer : inner < outer) ? inner : undefined;
-  };
-  const isCheck = definition.type === "service check";
-  const kept = isCheck ? warning : keeps("warning", warning, critical);
-  const thresholds = withoutUndefined({
-    critical,
-    warning: kept,
-    critical_recovery: keeps("criticalRecovery", criticalRecovery, critical),
-    warning_recovery: kept === undefined ? undefined : keeps("warningRecovery", warningRecovery, kept),
-    ok,
-  });
-  return Object.keys(thresholds).length === 0 ? undefined : thresholds;
-}
-
-function withoutUndefined(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

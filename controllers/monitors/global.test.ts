@@ -11,7 +11,7 @@ const KEY = "_monitors/disk-full";
 function compiled(text: string, defaults = "") {
   const ground = exampleGround({ defaults: readDefaults({ text: defaults, generation: 1 }) });
   const resolution = resolveReserved(KEY, { text, generation: 7 }, ground);
-  return compileMonitors("dc1")({
+  return compileMonitors("dc1", { appUrl: "https://app.datadoghq.com" })({
     services: new Map<string, Resolution>([[KEY, resolution]]),
     paused: new Set(),
   });

@@ -85,9 +85,18 @@ export function checkBalance(query: string): MonitorProblem | undefined {
   return isQuoted ? invalid('A " is never closed') : undefined;
 }
 
+/** A number, or a reference that becomes one before it is sent. */
+const OPERAND = String.raw`(?:\d+|\$\{monitors:[^{}|\s]+\})`;
+const COMPOSITE = new RegExp(String.raw`^[\s!(]*${OPERAND}[\s)]*(?:(?:&&|\|\|)[\s!(]*${OPERAND}[\s)]*)*$`);
+
 function checkComposite(query: string): readonly MonitorProblem[] {
-  const isValid = /^[\s!(]*\d+[\s)]*(?:(?:&&|\|\|)[\s!(]*\d+[\s)]*)*$/.test(query);
-  return isValid ? [] : [invalid("A composite joins the numbers of monitors with &&, || and !: 123 && !456")];
+  return COMPOSITE.test(query)
+    ? []
+    : [
+        invalid(
+          "A composite joins monitors, by name or number, with &&, || and !: ${monitor:queue-too-long} && !123",
+        ),
+      ];
 }
 
 /** Datadog's `last(n)` holds at most this many checks. */

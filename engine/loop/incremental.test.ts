@@ -79,13 +79,15 @@ test("what is patched for a cluster equals what is made anew, whatever came befo
   fc.assert(
     fc.property(steps, (all) => {
       const resolver = new Resolver(ground);
-      const compile = compileMonitors("dc1");
+      const compile = compileMonitors("dc1", { appUrl: "https://app.datadoghq.com" });
       for (const state of statesOf(all)) {
         const snapshot = resolver.ofCluster(state);
         const anew = new Resolver(ground).ofCluster(state);
 
         expect(snapshot).toEqual(anew);
-        expect(sorted(compile(snapshot))).toEqual(sorted(compileMonitors("dc1")(anew)));
+        expect(sorted(compile(snapshot))).toEqual(
+          sorted(compileMonitors("dc1", { appUrl: "https://app.datadoghq.com" })(anew)),
+        );
       }
     }),
   );

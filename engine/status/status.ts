@@ -134,6 +134,7 @@ const NEEDS_A_PERSON: ReadonlySet<string> = new Set([
   "InvalidQuery",
   "InvalidThreshold",
   "InvalidDashboard",
+  "InvalidCombination",
   "InvalidPlaceholder",
   "Conflict",
   "UnknownReference",

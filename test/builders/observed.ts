@@ -31,7 +31,7 @@ export function observed(
     paused: new Set<string>(),
   };
 
-  const monitors = compileMonitors(CLUSTER)(snapshot);
+  const monitors = compileMonitors(CLUSTER, { appUrl: "https://app.datadoghq.com" })(snapshot);
   const files = compileAgentConfig({ clusterId: CLUSTER, policy: STRICT_POLICY, tagName: "dd-observe" })({
     ...snapshot,
     node: { name: "node-1", address: "10.0.0.5" },

@@ -188,7 +188,7 @@ describe("a monitor of no service", () => {
 
     expect(described.out).toContain("_monitors/disk-full:6:1: notfy is not a field; did you mean notify?");
     expect(listed.out).toContain("_monitors/disk-full cannot be made: notfy is not a field");
-    expect(explained.out).toContain("Who is notified.");
+    expect(explained.out).toContain("Who is notified: a list");
   });
 
   test("becomes an existing monitor by adopt", async () => {

@@ -80,7 +80,9 @@ describe.skipIf(!hasRecordings)("documents of recorded monitors", () => {
       const { accepted, problems } = validateText(file, JSON.stringify(document.fields), ground);
       if (accepted === undefined) throw new Error(problems.map(({ message }) => message).join());
       const snapshot = { services: new Map([["_monitors/a", accepted]]), paused: new Set<string>() };
-      const compiled = compileMonitors("c")(snapshot).objects.get("_monitors/a")!.body;
+      const compiled = compileMonitors("c", { appUrl: "https://app.datadoghq.com" })(snapshot).objects.get(
+        "_monitors/a",
+      )!.body;
       return [{ compiled, original: canonicalDesired({ ...alert }) }];
     });
 

@@ -1,6 +1,7 @@
 import { monitorLayer } from "../../../crds/monitor.ts";
 import { isObject } from "../canonical.ts";
 import type { Draft } from "./alert.ts";
+import { optionFieldsOf } from "../document.ts";
 import { camelCase } from "./fields.ts";
 
 /** An alert as a document says it, or why a document can't. */
@@ -20,20 +21,32 @@ export function documentFields(alert: Draft): DocumentFields {
     ([option, value]) => !isAsGoodAsAbsent(option, value, alert),
   );
   const fields: Record<string, unknown> = { name, type, query, message, priority };
-  for (const [option, value] of given) {
-    const field = camelCase(option);
-    if (!Object.hasOwn(monitorLayer.shape, field))
-      return { ok: false, message: `a document can't say the option ${option}; remove it` };
-    fields[field] = value;
-  }
-  // False beside it is what Datadog stores by itself.
-  if (fields["onMissingData"] !== undefined && fields["notifyNoData"] === false)
-    delete fields["notifyNoData"];
+  const unsaid = given.find(
+    ([option]) => option !== "threshold_windows" && !Object.hasOwn(monitorLayer.shape, camelCase(option)),
+  );
+  if (unsaid !== undefined)
+    return { ok: false, message: `a document can't say the option ${unsaid[0]}; remove it` };
+  const isStated = new Set(given.map(([option]) => camelCase(option)));
+  const made = Object.entries(optionFieldsOf(options, type)).filter(
+    // Nobody reads of a recovery, a repetition or a delay that isn't there unless it would come by default.
+    ([field, value]) => isStated.has(field) || WINDOWS.has(field) || comesByDefault(field, value, alert),
+  );
+  Object.assign(fields, Object.fromEntries(made));
   if (tags.length > 0) fields["tags"] = tags;
   if (notify.length > 0) fields["notify"] = notify;
   const said = Object.entries(fields).filter(([, value]) => value !== undefined);
   const rank = (field: string): number => (ORDER.includes(field) ? ORDER.indexOf(field) : ORDER.length);
   return { ok: true, fields: Object.fromEntries(said.toSorted(([a], [b]) => rank(a) - rank(b))) };
+}
+
+const WINDOWS: ReadonlySet<string> = new Set(["triggerWindow", "recoveryWindow"]);
+
+/** True if leaving a field out would let a default of dd-observe in; see docs/alert-routing.md. */
+function comesByDefault(field: string, value: unknown, { priority, query, options }: Draft): boolean {
+  if (field === "renotifyInterval") return priority === 1 || priority === 2;
+  if (field === "renotifyStatuses") return true;
+  if (field === "newHostDelay") return options["new_group_delay"] === undefined;
+  return field.endsWith("Recovery") && value === false && query.includes("/");
 }
 
 /** What Datadog itself fills in where an option is absent; see the monitors' canonical form. */

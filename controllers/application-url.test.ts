@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { applicationUrl } from "./monitors-view.ts";
+import { applicationUrl } from "./application-url.ts";
 
 test.for([
   ["https://api.datadoghq.com", "https://app.datadoghq.com"],
