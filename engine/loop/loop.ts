@@ -13,7 +13,7 @@ import { changedKeys } from "../plan/patch.ts";
 import { frozenNow } from "../plan/freeze.ts";
 import { ownerOf, type Desired, type Plan } from "../plan/plan.ts";
 import { applyPolicies, type DeleteLimit } from "../plan/policies.ts";
-import { bind, type Bound, type References } from "../plan/references.ts";
+import { Binder, type Bound, type References } from "../plan/references.ts";
 import { Publisher } from "../status/publish.ts";
 import { planPass, reconcile, type PlanInput, type Report } from "./reconcile.ts";
 import { Refusals } from "./refusals.ts";
@@ -87,10 +87,13 @@ export class ControllerLoop<S extends Snapshot, Body> {
   #verified: ReadonlyMap<string, readonly string[]> = new Map();
   #snapshot: S | undefined;
   #seen: Pick<Snapshot, "services" | "paused"> = NOTHING_SEEN;
+  /** True if there are newer wishes since the last pass began. What it refers to waits for its end: that is news after every pass of another kind. */
+  #isOvertaken = false;
   /** Services whose wish has changed since a pass went to its end. */
   #urgent: ReadonlySet<string> = new Set();
   #report: Report<Body> | undefined;
   #stop: AbortSignal | undefined;
+  readonly #binder: Binder<Body> | undefined;
   /** True if anything desired refers to other controllers' objects. */
   #refers = false;
   #hasNewReferences = false;
@@ -104,6 +107,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#refusals = new Refusals(this.#clock);
     this.#driftNotes =
       options.memory === undefined ? undefined : new DriftNotes(options.memory, options.board);
+    this.#binder = options.references === undefined ? undefined : new Binder(options.references);
     options.references?.subscribe(() => {
       if (!this.#refers) return;
       this.#hasNewReferences = true;
@@ -133,6 +137,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   /** Takes a newer snapshot. Only the newest counts. */
   offer(snapshot: S): void {
     this.#snapshot = snapshot;
+    this.#isOvertaken = true;
     this.#welcomeBack(snapshot);
     this.#schedule.request();
   }
@@ -140,7 +145,9 @@ export class ControllerLoop<S extends Snapshot, Body> {
   /** Asks for a pass that reads the target afresh, such as after an edit was noticed. */
   refresh(): void {
     this.#cache.markStale();
-    if (this.#snapshot !== undefined) this.#schedule.request();
+    if (this.#snapshot === undefined) return;
+    this.#isOvertaken = true;
+    this.#schedule.request();
   }
 
   /**
@@ -181,6 +188,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     if (snapshot === undefined) return;
     const startedAt = this.#clock.monotonicMs();
     const wasFresh = this.#schedule.begin();
+    this.#isOvertaken = false;
     const changed = this.#changedServices(snapshot);
     this.#urgent = new Set([...this.#urgent, ...changed]);
     if (wasFresh) this.#refusals.forgetConflicts();
@@ -236,10 +244,10 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const { controller, references, board } = this.#options;
     const desired = controller.compile(snapshot);
     for (const owner of desired.composed ?? []) board.know(owner, 0);
-    if (references === undefined) return { desired, waiting: [] };
-    references.noteWished(controller.name, desired.objects);
+    if (references === undefined || this.#binder === undefined) return { desired, waiting: [] };
+    references.noteWished(controller.name, desired.objects, desired.held);
     this.#hasNewReferences = false;
-    const bound = bind(desired, references);
+    const bound = this.#binder.bind(desired);
     this.#refers = bound.refers;
     return bound;
   }
@@ -247,10 +255,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   /** Tells the other controllers which objects there are now. */
   #noteReferences(): void {
     const { controller, references } = this.#options;
-    references?.notePass(
-      controller.name,
-      [...this.#cache.objects().values()].map(({ key, ref }) => [key, ref]),
-    );
+    references?.noteChanges(controller.name, this.#cache.takeChangedRefs());
   }
 
   /** What is not known yet of a create stays written down. */
@@ -272,7 +277,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
       ...this.#planInput(snapshot, compiled, fresh, signal),
       intend: async (keys) => await this.#options.intents?.begin(keys, signal),
       mayWrite: async () => await this.#options.mayWrite(signal),
-      isOvertaken: () => this.#schedule.isPending,
+      isOvertaken: () => this.#isOvertaken,
       isStopping: () => this.#stop?.aborted === true,
       urgent: this.#urgent,
       onOutcome: (outcome) => this.#publisher.note(outcome),

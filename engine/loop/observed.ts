@@ -10,6 +10,7 @@ export class ObservedCache<Body> {
   #objects = new Map<string, ObservedObject<Body>>();
   /** How many objects each owner has. */
   #counts = new Map<string, number>();
+  #changedRefs = new Map<string, string | undefined>();
   #stale = true;
 
   get isStale(): boolean {
@@ -30,19 +31,41 @@ export class ObservedCache<Body> {
   }
 
   replace(objects: readonly ObservedObject<Body>[]): void {
+    const before = this.#objects;
     this.#objects = new Map();
     this.#counts = new Map();
-    for (const object of objects) this.set(object);
+    for (const object of objects) this.#put(object);
+    for (const key of before.keys()) if (!this.#objects.has(key)) this.#changedRefs.set(key, undefined);
+    for (const [key, { ref }] of this.#objects)
+      if (before.get(key)?.ref !== ref) this.#changedRefs.set(key, ref);
     this.#stale = false;
   }
 
   set(object: ObservedObject<Body>): void {
-    this.delete(object.key);
+    const { key, ref } = object;
+    if (this.#objects.get(key)?.ref !== ref) this.#changedRefs.set(key, ref);
+    this.#put(object);
+  }
+
+  delete(key: string): void {
+    if (this.#objects.has(key)) this.#changedRefs.set(key, undefined);
+    this.#remove(key);
+  }
+
+  /** Hands out how the other system names what is new or has another name since the last call; undefined for what is gone. */
+  takeChangedRefs(): ReadonlyMap<string, string | undefined> {
+    const changed = this.#changedRefs;
+    this.#changedRefs = new Map();
+    return changed;
+  }
+
+  #put(object: ObservedObject<Body>): void {
+    this.#remove(object.key);
     this.#objects.set(object.key, object);
     this.#counts.set(object.owner, (this.#counts.get(object.owner) ?? 0) + 1);
   }
 
-  delete(key: string): void {
+  #remove(key: string): void {
     const before = this.#objects.get(key);
     if (before === undefined) return;
     this.#objects.delete(key);

@@ -1,3 +1,4 @@
+import { changedKeys, patched } from "./patch.ts";
 import type { Desired, DesiredObject, Withheld } from "./plan.ts";
 
 /**
@@ -22,18 +23,19 @@ export function reference(controller: string, key: string, fallback?: string): s
 /** The references in the texts of a body, each once, in the order in which they appear. */
 export function referencesIn(body: unknown): readonly Reference[] {
   const found = new Map<string, Reference>();
-  for (const text of textsIn(body)) {
-    for (const [token, controller, key, fallback] of text.matchAll(TOKEN))
-      found.set(token, { controller: controller!, key: key!, fallback });
-  }
-  return [...found.values()];
+  collect(body, found);
+  return found.size === 0 ? NO_REFERENCES : [...found.values()];
 }
 
-function* textsIn(value: unknown): Generator<string> {
+const NO_REFERENCES: readonly Reference[] = [];
+
+function collect(value: unknown, found: Map<string, Reference>): void {
   if (typeof value === "string") {
-    if (value.includes("${")) yield value;
+    if (!value.includes("${")) return;
+    for (const [token, controller, key, fallback] of value.matchAll(TOKEN))
+      found.set(token, { controller: controller!, key: key!, fallback });
   } else if (typeof value === "object" && value !== null)
-    for (const inner of Object.values(value)) yield* textsIn(inner);
+    for (const inner of Object.values(value)) collect(inner, found);
 }
 
 /** A body with its references replaced. */
@@ -52,9 +54,11 @@ function replaced(value: unknown, textOf: (reference: Reference) => string): unk
 
 interface Kind {
   /** How the other system names each object: a monitor's number. By key. */
-  refs: Map<string, string>;
+  readonly refs: Map<string, string>;
   /** What is wished, once a pass has worked it out. */
   wished: ReadonlyMap<string, unknown> | undefined;
+  /** Keys and owners whose wish can't be read at the moment. */
+  held: ReadonlyMap<string, unknown>;
   /** True once a pass of its controller has ended, well or not. */
   isSettled: boolean;
 }
@@ -63,11 +67,22 @@ interface Kind {
 export class References {
   readonly #kinds = new Map<string, Kind>();
   readonly #listeners = new Set<() => void>();
+  #version = 0;
 
-  /** @param controllers Names of those that run. An object of another one never comes to be. */
+  /** @param controllers Names of those that run. */
   constructor(controllers: Iterable<string> = []) {
     for (const name of controllers)
-      this.#kinds.set(name, { refs: new Map(), wished: undefined, isSettled: false });
+      this.#kinds.set(name, { refs: new Map(), wished: undefined, held: new Map(), isSettled: false });
+  }
+
+  /** Another number whenever other objects exist than before. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** True if it is a controller's name. What looks like a reference to anything else is a text like any other. */
+  isController(name: string): boolean {
+    return this.#kinds.has(name);
   }
 
   refOf(controller: string, key: string): string | undefined {
@@ -81,25 +96,48 @@ export class References {
 
   /** True if nobody wishes this object, as far as that is known. */
   isUnknown(controller: string, key: string): boolean {
-    const kind = this.#kinds.get(controller);
-    return kind === undefined || (kind.wished !== undefined && !kind.wished.has(key));
+    const { wished, held } = this.#kinds.get(controller) ?? {};
+    if (wished === undefined || wished.has(key)) return false;
+    return held?.has(key) !== true && held?.has(key.slice(0, key.indexOf("/"))) !== true;
   }
 
-  noteWished(controller: string, wished: ReadonlyMap<string, unknown>): void {
-    const kind = this.#kinds.get(controller);
-    if (kind !== undefined) kind.wished = wished;
-  }
-
-  /** Takes over what a controller knows to exist at the end of a pass. Whoever listens is told if anything is new. */
-  notePass(controller: string, objects: Iterable<readonly [key: string, ref: string]>): void {
+  /** @param held Keys and owners whose wish can't be read: what they name may well be wished. */
+  noteWished(
+    controller: string,
+    wished: ReadonlyMap<string, unknown>,
+    held: ReadonlyMap<string, unknown> = new Map(),
+  ): void {
     const kind = this.#kinds.get(controller);
     if (kind === undefined) return;
-    const refs = new Map(objects);
-    const isSame =
-      refs.size === kind.refs.size && [...refs].every(([key, ref]) => kind.refs.get(key) === ref);
-    if (isSame && kind.isSettled) return;
-    kind.refs = refs;
+    kind.wished = wished;
+    kind.held = held;
+  }
+
+  /** Takes over what a controller knows to exist at the end of a pass. */
+  notePass(controller: string, objects: Iterable<readonly [key: string, ref: string]>): void {
+    const now = new Map<string, string | undefined>(objects);
+    for (const key of this.#kinds.get(controller)?.refs.keys() ?? [])
+      if (!now.has(key)) now.set(key, undefined);
+    this.noteChanges(controller, now);
+  }
+
+  /**
+   * The same, of what may have changed since the pass before; undefined stands for what is gone.
+   * Whoever listens is told if anything is new.
+   */
+  noteChanges(controller: string, changes: ReadonlyMap<string, string | undefined>): void {
+    const kind = this.#kinds.get(controller);
+    if (kind === undefined) return;
+    let isNews = !kind.isSettled;
     kind.isSettled = true;
+    for (const [key, ref] of changes) {
+      if (kind.refs.get(key) === ref) continue;
+      isNews = true;
+      if (ref === undefined) kind.refs.delete(key);
+      else kind.refs.set(key, ref);
+    }
+    if (!isNews) return;
+    this.#version++;
     for (const listener of this.#listeners) listener();
   }
 
@@ -118,48 +156,109 @@ export interface Bound<Body> {
   readonly refers: boolean;
 }
 
-const referencesOf = new WeakMap<object, readonly Reference[]>();
-/** The last replacement of each body: most references stay what they are. */
-const lastBound = new WeakMap<object, { readonly values: string; readonly body: unknown }>();
+/** Replaces all references once; see `Binder`. */
+export function bind<Body>(desired: Desired<Body>, references: References): Bound<Body> {
+  return new Binder<Body>(references).bind(desired);
+}
+
+interface Last<Body> {
+  /** Before and after the replacement. */
+  readonly desired: ReadonlyMap<string, DesiredObject<Body>>;
+  readonly bound: ReadonlyMap<string, DesiredObject<Body>>;
+  readonly version: number;
+}
 
 /**
  * Replaces the references of all desired objects by what the other system calls the objects they name.
  *
  * An object with an open reference is neither written nor deleted: it waits. A reference with a fallback is
  * open only until the other controller has had its first pass, so that what refers to it is written once.
+ *
+ * Remembers its last result: a pass costs what has changed.
  */
-export function bind<Body>(desired: Desired<Body>, references: References): Bound<Body> {
-  const waiting: Withheld<Body>[] = [];
-  let objects: Map<string, DesiredObject<Body>> | undefined;
-  let held: Map<string, string> | undefined;
-  let refers = false;
-  for (const object of desired.objects.values()) {
-    const needed = cachedReferences(object.body);
-    if (needed.length === 0) continue;
-    refers = true;
-    objects ??= new Map(desired.objects);
-    const open = needed.find((one) => isOpen(one, references));
-    if (open === undefined)
-      objects.set(object.key, { ...object, body: boundBody(object.body, needed, references) });
-    else {
-      objects.delete(object.key);
-      const reason = whyOpen(open, references);
-      (held ??= new Map(desired.held)).set(object.key, reason.message);
-      waiting.push({ action: { type: "create", desired: object }, ...reason });
-    }
+export class Binder<Body> {
+  readonly #references: References;
+  readonly #referring = new Map<string, readonly Reference[]>();
+  readonly #waiting = new Map<string, Withheld<Body>>();
+  /** The last replacement of each object: most references stay what they are. */
+  readonly #lastBound = new WeakMap<DesiredObject<Body>, { values: string; bound: DesiredObject<Body> }>();
+  #last: Last<Body> | undefined;
+
+  constructor(references: References) {
+    this.#references = references;
   }
-  if (objects === undefined) return { desired, waiting, refers };
-  return { desired: { ...desired, objects, held: held ?? desired.held }, waiting, refers };
+
+  bind(desired: Desired<Body>): Bound<Body> {
+    const { version } = this.#references;
+    const changed = this.#due(desired.objects, version);
+    const changes = new Map<string, DesiredObject<Body> | undefined>();
+    for (const key of changed) changes.set(key, this.#boundOf(key, desired.objects.get(key)));
+    const bound = patched(this.#last?.bound ?? desired.objects, changes);
+    this.#last = { desired: desired.objects, bound, version };
+
+    const refers = this.#referring.size > 0;
+    if (!refers) return { desired, waiting: [], refers };
+    const waiting = [...this.#waiting.values()];
+    const held = new Map(desired.held);
+    for (const [key, { message }] of this.#waiting) held.set(key, message);
+    return { desired: { ...desired, objects: bound, held }, waiting, refers };
+  }
+
+  /** Keys of objects that may come to something else than last time. Why one waits may change at any time. */
+  #due(objects: ReadonlyMap<string, DesiredObject<Body>>, version: number): Iterable<string> {
+    if (this.#last === undefined) return objects.keys();
+    const due = new Set([...changedKeys(this.#last.desired, objects), ...this.#waiting.keys()]);
+    if (this.#last.version !== version) for (const key of this.#referring.keys()) due.add(key);
+    return due;
+  }
+
+  /** An object with its references replaced. Undefined if it isn't desired any more, or waits. */
+  #boundOf(key: string, object: DesiredObject<Body> | undefined): DesiredObject<Body> | undefined {
+    this.#waiting.delete(key);
+    const needed = object === undefined ? NO_REFERENCES : this.#referencesOf(object.body);
+    if (object === undefined || needed.length === 0) {
+      this.#referring.delete(key);
+      return object;
+    }
+    this.#referring.set(key, needed);
+    const open = needed.find((one) => isOpen(one, this.#references));
+    if (open === undefined) return this.#replaced(object, needed);
+    const action = { type: "create", desired: object } as const;
+    this.#waiting.set(key, { action, ...whyOpen(open, this.#references) });
+    return undefined;
+  }
+
+  #referencesOf(body: Body): readonly Reference[] {
+    if (typeof body !== "object" || body === null) return NO_REFERENCES;
+    let found = referencesOf.get(body);
+    if (found === undefined) {
+      found = referencesIn(body);
+      referencesOf.set(body, found);
+    }
+    return found.length === 0 ? found : found.filter((one) => isMeant(one, this.#references));
+  }
+
+  #replaced(object: DesiredObject<Body>, needed: readonly Reference[]): DesiredObject<Body> {
+    const references = this.#references;
+    const textOf = (one: Reference): string =>
+      isMeant(one, references)
+        ? (references.refOf(one.controller, one.key) ?? one.fallback ?? "")
+        : reference(one.controller, one.key, one.fallback);
+    const values = needed.map(textOf).join("\0");
+    const last = this.#lastBound.get(object);
+    if (last?.values === values) return last.bound;
+    // What is replaced in a body of one kind leaves one of that kind.
+    const bound = { ...object, body: replaced(object.body, textOf) as Body };
+    this.#lastBound.set(object, { values, bound });
+    return bound;
+  }
 }
 
-function cachedReferences(body: unknown): readonly Reference[] {
-  if (typeof body !== "object" || body === null) return [];
-  let found = referencesOf.get(body);
-  if (found === undefined) {
-    found = referencesIn(body);
-    referencesOf.set(body, found);
-  }
-  return found;
+const referencesOf = new WeakMap<object, readonly Reference[]>();
+
+/** What names no controller is a text that only looks like a reference, such as `${port:-8080}` in a note. */
+function isMeant({ controller, fallback }: Reference, references: References): boolean {
+  return fallback !== undefined || references.isController(controller);
 }
 
 function isOpen({ controller, key, fallback }: Reference, references: References): boolean {
@@ -177,16 +276,4 @@ function whyOpen(
         message: `it refers to ${key}, and nothing of that name is wished in ${controller}`,
       }
     : { reason: "WaitingForReference", message: `it waits for ${key} in ${controller}, which it refers to` };
-}
-
-function boundBody<Body>(body: Body, needed: readonly Reference[], references: References): Body {
-  const textOf = ({ controller, key, fallback }: Reference): string =>
-    references.refOf(controller, key) ?? fallback ?? "";
-  const values = needed.map(textOf).join("\0");
-  // Only objects have references.
-  const known = lastBound.get(body as object);
-  if (known?.values === values) return known.body as Body;
-  const result = replaced(body, textOf);
-  lastBound.set(body as object, { values, body: result });
-  return result as Body;
 }
