@@ -75,6 +75,8 @@ export interface DatadogKind<Body> {
   changeOf?(raw: RawObject): { readonly at?: number | undefined; readonly by?: string | undefined };
   /** The object that a refused create equals in every field, from Datadog's words. */
   twinIn?(message: string): string | undefined;
+  /** Fields that only make sense together. */
+  readonly together?: readonly (readonly string[])[];
   deleteRank?(body: Body): number;
   /** True if a missing object needs not be made, such as a downtime that is over. */
   isOver?(body: Body, nowMs: number): boolean;

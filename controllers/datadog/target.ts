@@ -48,6 +48,7 @@ export interface MarkedTarget<Body> extends Target<Body> {
 /** The objects of one kind in one Datadog organisation that carry this operator's mark. */
 export class MarkedObjects<Body> implements MarkedTarget<Body> {
   readonly concurrency: number;
+  readonly together: MarkedTarget<Body>["together"];
   readonly #options: MarkedObjectsOptions<Body>;
   readonly #kind: DatadogKind<Body>;
   readonly #memory: Memory;
@@ -64,6 +65,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     this.#kind = kind;
     this.#memory = memory;
     this.concurrency = kind.concurrency;
+    this.together = kind.together;
     this.#lookup = new Lookup(kind);
     this.#creator = new Creator({ kind, lookup: this.#lookup, memory, timing: options, log });
   }

@@ -76,6 +76,8 @@ export function monitorKind(options: MonitorKindOptions): DatadogKind<MonitorBod
       return Number.isNaN(at) ? {} : { at };
     },
     twinIn: (message) => /Duplicate of an existing monitor_id:\s*(\d+)/.exec(message)?.[1],
+    // Datadog refuses a query that says another threshold than the options.
+    together: [["type", "query", "options.thresholds", "options.threshold_windows", "options.variables"]],
     // A composite goes before its parts.
     deleteRank: ({ type }) => (type === "composite" ? 0 : 1),
   };

@@ -1,3 +1,4 @@
+import type { FieldGroup } from "../plan/drift.ts";
 import type { Condition } from "../status/status.ts";
 import type { Action, Desired, ObservedObject } from "../plan/plan.ts";
 
@@ -31,6 +32,8 @@ export interface Target<Body> {
    * @throws {ApiError} `rejected` with its reason if it would not.
    */
   validate?(action: Action<Body>, signal: AbortSignal): Promise<void>;
+  /** Fields that only make sense together, such as a query and its thresholds: if a person's edit of one stays, so do the others. */
+  readonly together?: readonly FieldGroup[] | undefined;
   /** Objects of a lower rank are deleted before those of a higher one: first what uses others, then what is used. All have 0 if absent. */
   deleteRank?(body: Body): number;
   /** True if an object that is missing needs not be made any more, such as a downtime that is over. */

@@ -321,6 +321,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
       isRetained: (owner) => controller.isRetained?.(owner, snapshot) ?? true,
       refused: this.#refusals.byKey,
       memory,
+      together: controller.target.together,
       isOver: controller.target.isOver?.bind(controller.target),
       owned,
       limit,

@@ -421,3 +421,32 @@ test("whatever people edit and wish, each field is as wished but for edits that 
     { numRuns: 60 },
   );
 });
+
+describe("fields that only make sense together", () => {
+  const QUERY: Fields = { query: "a > 5", critical: 5, message: "m" };
+  const rule: Drift = { rule: "correct", fields: { critical: "report" } };
+
+  test("stay together when one of them stays, while the rest is set right", async () => {
+    const world = startWorld();
+    world.system.together = [["query", "critical"]];
+    await world.wish({ toys: { "ray/a": { body: QUERY, drift: rule } } });
+    world.system.edit("ray/a", { query: "a > 9", critical: 9, message: "mine" });
+
+    await world.resync();
+
+    expect(world.system.world()).toEqual({ "ray/a": { query: "a > 9", critical: 9, message: "m" } });
+  });
+
+  test("go together when the wish for one of them is a new one", async () => {
+    const world = startWorld();
+    world.system.together = [["query", "critical"]];
+    await world.wish({ toys: { "ray/a": { body: QUERY, drift: rule } } });
+    world.system.edit("ray/a", { query: "a > 9", critical: 9 });
+    await world.resync();
+
+    const wished = { ...QUERY, query: "a > 7", critical: 7 };
+    await world.wish({ toys: { "ray/a": { body: wished, drift: rule } } });
+
+    expect(world.system.world()).toEqual({ "ray/a": wished });
+  });
+});

@@ -22,6 +22,16 @@ export interface DriftedField {
 /** The fields that a person changed, by the object's key. */
 export type DriftByKey = ReadonlyMap<string, readonly DriftedField[]>;
 
+/** Paths of fields that only make sense together. */
+export type FieldGroup = readonly string[];
+
+export interface DriftGround {
+  readonly memory?: Memory | undefined;
+  /** Milliseconds, as from `Date.now()`. */
+  readonly now: number;
+  readonly together?: readonly FieldGroup[] | undefined;
+}
+
 /** The rule of one field: its own, else that of the nearest field above it, else the object's. */
 export function ruleOf(path: string, { rule, fields }: Drift): DriftRule {
   let above = path;
@@ -40,15 +50,12 @@ export function ruleOf(path: string, { rule, fields }: Drift): DriftRule {
  * An edit stays one while the wish for that field stays the same, whatever else of the wish changes. Its time
  * runs from when it was first noticed: editing the same field again doesn't prolong it.
  */
-export function keepDrift<Body>(
-  plan: Plan<Body>,
-  { memory, now }: { readonly memory?: Memory | undefined; readonly now: number },
-): Plan<Body> {
+export function keepDrift<Body>(plan: Plan<Body>, { memory, now, together = [] }: DriftGround): Plan<Body> {
   const actions: Action<Body>[] = [];
   const withheld: Withheld<Body>[] = [...plan.withheld];
   const drift = new Map<string, readonly DriftedField[]>(plan.drift);
   for (const action of plan.actions) {
-    const fields = driftedFields(action, memory, now);
+    const fields = joined(action, driftedFields(action, memory, now), together);
     if (fields.length > 0) drift.set(keyOf(action), fields);
     const kept = fields.filter(({ until }) => until !== undefined);
     if (kept.length === 0 || action.type === "delete") actions.push(action);
@@ -58,6 +65,33 @@ export function keepDrift<Body>(
   }
   if (drift.size === 0) return plan;
   return { ...plan, actions, withheld, drift };
+}
+
+/**
+ * Fields that make sense only together share one fate: a query and the thresholds that it repeats. They stay as
+ * long as the one that stays longest. If the wish for one of them is a new one, none of them stays.
+ */
+function joined<Body>(
+  action: Action<Body>,
+  fields: readonly DriftedField[],
+  together: readonly FieldGroup[],
+): readonly DriftedField[] {
+  if (action.type !== "update" || !fields.some(({ until }) => until !== undefined)) return fields;
+  let result = fields;
+  for (const group of together) {
+    const isMember = ({ path }: { readonly path: string }): boolean =>
+      group.some((member) => path === member || path.startsWith(`${member}.`));
+    const edits = result.filter(isMember);
+    const isWishedAnew = action.changes.filter(isMember).length > edits.length;
+    const until = Math.max(...edits.map((field) => field.until ?? -Infinity));
+    if (until === -Infinity) continue;
+    result = result.map((field) => {
+      if (!isMember(field)) return field;
+      const { until: _own, ...rest } = field;
+      return isWishedAnew ? rest : { ...rest, until };
+    });
+  }
+  return result;
 }
 
 function driftedFields<Body>(

@@ -2,7 +2,7 @@ import type { Frozen } from "../../crds/freeze.ts";
 import { subjectOf } from "../../crds/names.ts";
 import { pausedMessage } from "../status/conditions.ts";
 import { hashOf } from "../hash.ts";
-import { keepDrift } from "./drift.ts";
+import { keepDrift, type FieldGroup } from "./drift.ts";
 import type { Memory } from "./memory.ts";
 import {
   compareText,
@@ -51,6 +51,8 @@ export interface PolicyGround<Body> {
   /** Bodies that were refused before: the same one isn't sent again. */
   readonly refused: ReadonlyMap<string, Refused<Body>>;
   readonly memory?: Memory | undefined;
+  /** Fields that share one fate when a person changed them. */
+  readonly together?: readonly FieldGroup[] | undefined;
   /** True if an object needs not be made any more. */
   readonly isOver?: ((body: Body) => boolean) | undefined;
   /** How many objects we own there. */

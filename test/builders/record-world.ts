@@ -40,6 +40,8 @@ export class RecordSystem {
   readonly writes: { readonly type: string; readonly key: string; readonly body: Fields | undefined }[] = [];
   /** What becomes of a body that is sent. */
   stored: (body: Fields) => Fields = (body) => body;
+  /** Fields that only make sense together. */
+  together: readonly (readonly string[])[] = [];
   /** Called before a change is made. Throws to refuse it. */
   before: (what: string) => void = () => undefined;
   #next = 1;
@@ -74,6 +76,10 @@ class RecordTarget implements Target<Fields> {
   constructor(system: RecordSystem, memory: Memory) {
     this.#system = system;
     this.#memory = memory;
+  }
+
+  get together(): RecordSystem["together"] {
+    return this.#system.together;
   }
 
   async observe(): Promise<readonly ObservedObject<Fields>[]> {
