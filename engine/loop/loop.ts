@@ -51,10 +51,15 @@ export interface LoopOptions<S extends Snapshot, Body> {
 
 /** Notes creates before they are sent, and their outcomes after they are known. */
 export interface IntentLog {
+  /** Keys of creates whose outcome is not noted, such as those of an earlier process. */
+  open(): readonly string[];
   /** @throws if it can't be stored: then nothing may be created. */
   begin(keys: readonly string[], signal: AbortSignal): Promise<void>;
-  /** All outcomes but these are known and can be told. */
-  end(stillOpen: ReadonlySet<string>): Promise<void>;
+  /** Of some creates the outcome is known, of some it isn't; the others were not sent. */
+  end(outcomes: {
+    readonly known: ReadonlySet<string>;
+    readonly unknown: ReadonlySet<string>;
+  }): Promise<void>;
 }
 
 /** What a pass would do. */
@@ -258,13 +263,20 @@ export class ControllerLoop<S extends Snapshot, Body> {
     references?.noteChanges(controller.name, this.#cache.takeChangedRefs());
   }
 
-  /** What is not known yet of a create stays written down. */
+  /** What is not known yet of a create stays written down. Of what is there now, it is known. */
   async #noteIntents({ outcomes }: Report<Body>): Promise<void> {
-    if (!outcomes.some(({ type }) => type === "create")) return;
-    const open = outcomes.filter(
-      ({ type, error }) => type === "create" && error instanceof ApiError && error.failure === "ambiguous",
+    const { intents } = this.#options;
+    if (intents === undefined) return;
+    const creates = outcomes.filter(({ type }) => type === "create");
+    const shown = intents.open().filter((key) => this.#cache.objects().has(key));
+    if (creates.length === 0 && shown.length === 0) return;
+    const unknown = new Set(
+      creates
+        .filter(({ error }) => error instanceof ApiError && error.failure === "ambiguous")
+        .map(({ key }) => key),
     );
-    await this.#options.intents?.end(new Set(open.map(({ key }) => key)));
+    const known = new Set([...creates.map(({ key }) => key), ...shown].filter((key) => !unknown.has(key)));
+    await intents.end({ known, unknown });
   }
 
   async #reconcile(

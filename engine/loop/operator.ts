@@ -243,10 +243,11 @@ function intentLog<S extends Snapshot>(
 ): IntentLog | undefined {
   if (intents === undefined) return undefined;
   return {
+    open: () => [...intents.openOf(controller).keys()],
     begin: async (keys, signal) => await intents.begin(controller, keys, signal),
-    end: async (stillOpen) => {
+    end: async (outcomes) => {
       await flushStatuses(board, { prefix, store }, AbortSignal.timeout(10_000)).then(
-        async () => await intents.end(controller, stillOpen),
+        async () => await intents.end(controller, outcomes),
         // Then they stay written down, and the status writer goes on trying.
         () => undefined,
       );

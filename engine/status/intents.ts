@@ -10,6 +10,8 @@ const stored = z.object({ at: z.number(), keys: z.array(z.string()) });
 /** Keys of one entry: a tenth of what Consul takes for a value, whatever their length. */
 const KEYS_PER_ENTRY = 250;
 const STORE_MS = 10_000;
+/** By then reads show whatever was created: nobody has to look for it by itself. */
+const KEPT_MS = 3_600_000;
 
 /** Where intents stand, below the state prefix. */
 export function intentsPrefix(statePrefix: string): string {
@@ -32,7 +34,9 @@ export class Intents {
   readonly #options: IntentsOptions;
   /** Since when each key's create is open, in milliseconds as from `Date.now()`, by controller. */
   readonly #open = new Map<string, Map<string, number>>();
-  /** How many entries each controller has in the store. */
+  /** Keys that were not open before `begin`, and of which `end` has not told yet. */
+  readonly #begun = new Map<string, Set<string>>();
+  /** How many entries each controller may have in the store. */
   readonly #entries = new Map<string, number>();
 
   constructor(options: IntentsOptions) {
@@ -46,9 +50,11 @@ export class Intents {
   /** Takes over what an earlier process left. */
   restore(entries: readonly KvEntry[]): void {
     for (const { key, text } of entries) {
-      const controller = key.slice(this.#options.prefix.length).split("/")[0]!;
+      const [controller, n] = key.slice(this.#options.prefix.length).split("/") as [string, string?];
+      const count = Number(n) + 1;
+      if (!Number.isSafeInteger(count)) continue; // A person's own key.
+      this.#entries.set(controller, Math.max(this.#entries.get(controller) ?? 0, count));
       const left = parse(text);
-      this.#entries.set(controller, (this.#entries.get(controller) ?? 0) + 1);
       const open = this.#openOf(controller);
       for (const name of left?.keys ?? []) open.set(name, left!.at);
     }
@@ -73,33 +79,53 @@ export class Intents {
   async begin(controller: string, keys: readonly string[], signal: AbortSignal): Promise<void> {
     const now = this.#now();
     const open = this.#openOf(controller);
-    for (const key of keys) open.set(key, now);
-    await this.#save(controller, now, signal);
+    const begun = this.#begun.get(controller) ?? new Set();
+    this.#begun.set(controller, begun);
+    for (const key of keys) {
+      if (!open.has(key)) begun.add(key);
+      open.set(key, now);
+    }
+    await this.#save(controller, signal);
   }
 
-  /** Says that the outcomes of all creates but these are known and stored. What can't be noted now is noted next time. */
-  async end(controller: string, stillOpen: ReadonlySet<string>): Promise<void> {
+  /**
+   * Says of which creates the outcome is known and stored, and of which it isn't. What was begun and is neither
+   * was never sent; what an earlier process left stays until it is known. What can't be noted now is noted next time.
+   */
+  async end(
+    controller: string,
+    { known, unknown }: { readonly known: ReadonlySet<string>; readonly unknown: ReadonlySet<string> },
+  ): Promise<void> {
     const open = this.#openOf(controller);
-    for (const key of open.keys()) if (!stillOpen.has(key)) open.delete(key);
+    const begun = this.#begun.get(controller);
+    for (const key of open.keys())
+      if (known.has(key) || (begun?.has(key) === true && !unknown.has(key))) open.delete(key);
+    this.#begun.delete(controller);
     try {
-      await this.#save(controller, this.#now(), AbortSignal.timeout(STORE_MS));
+      await this.#save(controller, AbortSignal.timeout(STORE_MS));
     } catch (error) {
       this.#options.log.warn({ controller, error: toError(error).message }, "intents not cleared");
     }
   }
 
-  async #save(controller: string, at: number, signal: AbortSignal): Promise<void> {
+  async #save(controller: string, signal: AbortSignal): Promise<void> {
     const { prefix, store } = this.#options;
-    const keys = [...this.#openOf(controller).keys()];
+    const open = this.#openOf(controller);
+    const oldest = this.#now() - KEPT_MS;
+    for (const [key, at] of open) if (at < oldest) open.delete(key);
+    // Of one age in one entry, so that no restart makes the old ones young again.
+    const left = [...open].sort(([, a], [, b]) => a - b);
     const before = this.#entries.get(controller) ?? 0;
-    const count = Math.ceil(keys.length / KEYS_PER_ENTRY);
+    const count = Math.ceil(left.length / KEYS_PER_ENTRY);
     const ops = Array.from({ length: Math.max(before, count) }, (_, n): TxnOp => {
       const key = `${prefix}${controller}/${n}`;
-      const part = keys.slice(n * KEYS_PER_ENTRY, (n + 1) * KEYS_PER_ENTRY);
-      return n < count
-        ? { verb: "set", key, text: JSON.stringify({ at, keys: part }) }
-        : { verb: "delete", key };
+      if (n >= count) return { verb: "delete", key };
+      const part = left.slice(n * KEYS_PER_ENTRY, (n + 1) * KEYS_PER_ENTRY);
+      const entry = { at: part.at(-1)![1], keys: part.map(([name]) => name) };
+      return { verb: "set", key, text: JSON.stringify(entry) };
     });
+    // Of what fails on its way some may be stored.
+    this.#entries.set(controller, ops.length);
     for (let n = 0; n < ops.length; n += OPS) {
       const result = await store(ops.slice(n, n + OPS), signal);
       if (!result.ok)
