@@ -22,6 +22,7 @@ const KEYS = ["ray/a", "ray/b", "ray/c"];
 async function startWorld() {
   const { api, datadog, clock } = await startMonitorWorld({ readLagMs: LONG });
   const entries = new Map<string, string>();
+  let lives = 0;
 
   /** One process makes one pass. It dies after so many of its steps: each call that writes is two, before and after it takes effect. */
   async function live(steps = Infinity): Promise<readonly Passed<Report<unknown>>[]> {
@@ -57,7 +58,9 @@ async function startWorld() {
       lookAgainMs: 1,
       open: () => intents.agesOf("monitors"),
     });
-    const wished = desired(KEYS.map((key) => wishedMonitor(key)));
+    // Another wish each time, or Datadog would refuse a second one as a duplicate.
+    const message = `life ${++lives}`;
+    const wished = desired(KEYS.map((key) => wishedMonitor(key, { message })));
     const kvList = async (prefix: string) =>
       [...entries].flatMap(([key, text]) =>
         key.startsWith(prefix) ? [{ key, text, modifyIndex: 1 }] : [],
