@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 
 import type { Consul, TxnOp } from "../clients/consul.ts";
 import { toError } from "../clients/errors.ts";
+import { hashOf } from "../engine/hash.ts";
 import type { Log } from "../engine/log.ts";
 import type { StatusStore } from "../engine/status/status-writer.ts";
 
@@ -58,6 +59,8 @@ export function backupsPrefix(statePrefix: string, scope: string): string {
  */
 export function backups({ consul, statePrefix, scope, store, log }: BackupOptions): KeepBackup {
   const prefix = backupsPrefix(statePrefix, scope);
+  /** What was stored last of each object, so that a write that is tried again and again doesn't push out older versions. */
+  const last = new Map<string, { readonly at: string; readonly hash: string }>();
   return async (controller, key, reason, text) => {
     log.info({ controller, key, reason, backup: text.slice(0, 20_000) }, "backup");
     const at = new Date().toISOString();
@@ -68,6 +71,9 @@ export function backups({ consul, statePrefix, scope, store, log }: BackupOption
       throw new Error(`It is ${entry.length} bytes long, more than Consul keeps in one key`);
     const folder = `${prefix}${controller}/${key}/`;
     const older = (await consul.kvKeys(folder, AbortSignal.timeout(STORE_MS))).toSorted();
+    const hash = hashOf(text);
+    const newest = last.get(folder);
+    if (newest?.hash === hash && older.at(-1) === newest.at) return;
     const ops: TxnOp[] = [
       { verb: "set", key: folder + at, text: entry },
       ...older
@@ -76,6 +82,7 @@ export function backups({ consul, statePrefix, scope, store, log }: BackupOption
     ];
     const result = await store(ops, AbortSignal.timeout(STORE_MS));
     if (!result.ok) throw new Error(result.errors[0]?.what ?? "Consul refused it");
+    last.set(folder, { at: folder + at, hash });
   };
 }
 

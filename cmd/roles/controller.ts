@@ -88,6 +88,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
   };
   const pruning = setInterval(() => void pruneBackups(kept), PRUNE_MS);
   pruning.unref();
+  void pruneBackups(kept);
   const leading = new AbortController();
   const telling = tellProgress(
     { statePrefix: config.statePrefix, budget: process.budget, store, log },

@@ -221,6 +221,10 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     const { raw, isNew } = await this.#creator.create(desired, writer, signal);
     // What was found instead of made may be an older version of the wish.
     if (isNew || isSame(body, kind.canonical(raw, body))) return this.#remember(key, raw, desired);
+    const tried = `update ${kind.noun} ${kind.refOf(raw)} "${kind.titleOf(body)}"`;
+    const isEdited = this.#memory.get(key)?.applied === hashOf(desired.wished ?? body);
+    if (isEdited && mayKeepDrift(desired.drift)) throw changedMeanwhile(tried);
+    await this.#backup(tried, "update", key, raw);
     const ref = kind.refOf(raw);
     return this.#remember(key, await writer.update(ref, kind.toWire(body), { signal }), desired);
   }
@@ -241,10 +245,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     const mark = kind.markOf(before);
     const isAsObserved = mark !== undefined && isSame(this.#observed(mark, before).body, observed.body);
     // What a person did since the list was read may be something to keep.
-    if (!isAsObserved && mayKeepDrift(desired.drift))
-      throw new ApiError(tried, "somebody changed it a moment ago; it is looked at again", {
-        failure: "ambiguous",
-      });
+    if (!isAsObserved && mayKeepDrift(desired.drift)) throw changedMeanwhile(tried);
     await this.#backup(tried, drifted ? "drift" : "update", key, before);
     const priority = drifted ? "drift" : "change";
     try {
@@ -351,6 +352,12 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     if (writer !== undefined) return writer;
     throw new ApiError(tried, "this run only reads", { failure: "rejected" });
   }
+}
+
+function changedMeanwhile(tried: string): ApiError {
+  return new ApiError(tried, "somebody changed it a moment ago; it is looked at again", {
+    failure: "ambiguous",
+  });
 }
 
 function mayKeepDrift(drift: DesiredObject<unknown>["drift"]): boolean {

@@ -96,6 +96,9 @@ export class ControllerLoop<S extends Snapshot, Body> {
   #isOvertaken = false;
   /** Services whose wish has changed since a pass went to its end. */
   #urgent: ReadonlySet<string> = new Set();
+  #approved: ReadonlySet<string> = new Set();
+  /** Owners of what follows from several services, as of the last compile. */
+  #composed: ReadonlySet<string> = new Set();
   #report: Report<Body> | undefined;
   #stop: AbortSignal | undefined;
   readonly #binder: Binder<Body> | undefined;
@@ -197,6 +200,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const changed = this.#changedServices(snapshot);
     this.#urgent = new Set([...this.#urgent, ...changed]);
     if (wasFresh) this.#refusals.forgetConflicts();
+    this.#noteApprovals();
 
     const compiled = this.#compile(snapshot);
     const report =
@@ -248,7 +252,8 @@ export class ControllerLoop<S extends Snapshot, Body> {
   #bind(snapshot: S): Compiled<Body> {
     const { controller, references, board } = this.#options;
     const desired = controller.compile(snapshot);
-    for (const owner of desired.composed ?? []) board.know(owner, 0);
+    this.#composed = desired.composed ?? new Set();
+    for (const owner of this.#composed) board.know(owner, 0);
     if (references === undefined || this.#binder === undefined) return { desired, waiting: [] };
     references.noteWished(controller.name, desired.objects, desired.held);
     this.#hasNewReferences = false;
@@ -341,6 +346,13 @@ export class ControllerLoop<S extends Snapshot, Body> {
     });
   }
 
+  /** What waits for an approval doesn't rest after it. */
+  #noteApprovals(): void {
+    const approved = this.#options.approved();
+    if (approved.difference(this.#approved).size > 0) this.#refusals.forgetInUse();
+    this.#approved = approved;
+  }
+
   /** Services with another wish than in the pass before, or that were paused or resumed by command. */
   #changedServices(snapshot: S): ReadonlySet<string> {
     const { services, paused } = snapshot;
@@ -360,6 +372,11 @@ export class ControllerLoop<S extends Snapshot, Body> {
   /** True if anything of this owner stands in the target, as far as we know. */
   owns(owner: string): boolean {
     return this.#cache.owns(owner);
+  }
+
+  /** True if something of this owner is wished though neither a service nor a document stands for it. */
+  composes(owner: string): boolean {
+    return this.#composed.has(owner);
   }
 
   #scheduleNext(report: Report<Body>, wasFresh: boolean): void {

@@ -302,7 +302,7 @@ export function tidy<S extends Snapshot>(
   if (snapshot === undefined || !loops.every((loop) => loop.isSettled)) return;
   for (const service of board.services()) {
     if (snapshot.services.has(service) || board.isNeededElsewhere(service)) continue;
-    if (loops.some((loop) => loop.owns(service))) continue;
+    if (loops.some((loop) => loop.owns(service) || loop.composes(service))) continue;
     board.forget(service);
     absence.forget(service);
   }

@@ -50,6 +50,11 @@ export class Refusals<Body> {
     for (const [key, { reason }] of this.#refused) if (reason === "Conflict") this.#refused.delete(key);
   }
 
+  /** A person approved something: what others use may go now. */
+  forgetInUse(): void {
+    for (const [key, { reason }] of this.#refused) if (reason === "InUse") this.#refused.delete(key);
+  }
+
   /** When the next object has rested enough, in milliseconds as from `Date.now()`. */
   nextEnd(now: number): number | undefined {
     const ends = [...this.#refused.values()].map(({ until = now }) => until).filter((until) => until > now);

@@ -62,9 +62,7 @@ async function startWorld() {
     const message = `life ${++lives}`;
     const wished = desired(KEYS.map((key) => wishedMonitor(key, { message })));
     const kvList = async (prefix: string) =>
-      [...entries].flatMap(([key, text]) =>
-        key.startsWith(prefix) ? [{ key, text, modifyIndex: 1 }] : [],
-      );
+      [...entries].flatMap(([key, text]) => (key.startsWith(prefix) ? [{ key, text, modifyIndex: 1 }] : []));
     const snapshot = toySnapshot({ ray: {} });
     return await passOnce(
       {
