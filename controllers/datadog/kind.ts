@@ -1,4 +1,5 @@
 import type { CallOptions } from "../../clients/datadog.ts";
+import type { Use } from "../../engine/plan/uses.ts";
 import type { Mark } from "./mark.ts";
 
 /** An object as Datadog's API returns it. Everything in it is still to be judged. */
@@ -78,6 +79,10 @@ export interface DatadogKind<Body> {
   /** Fields that only make sense together. */
   readonly together?: readonly (readonly string[])[];
   deleteRank?(body: Body): number;
+  /** What an object uses, so that Datadog doesn't delete that before it. */
+  uses?(body: Body): readonly Use[];
+  /** Brings a body whose references were just replaced back to canonical form. */
+  rebound?(body: Body): Body;
   /** True if a missing object needs not be made, such as a downtime that is over. */
   isOver?(body: Body, nowMs: number): boolean;
 }

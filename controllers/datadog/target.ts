@@ -10,6 +10,7 @@ import {
   type DesiredObject,
   type ObservedObject,
 } from "../../engine/plan/plan.ts";
+import type { Use } from "../../engine/plan/uses.ts";
 import { Creator, type CreateTiming } from "./create.ts";
 import { expectSomething } from "./guard.ts";
 import type { DatadogKind, KindWriter, RawObject } from "./kind.ts";
@@ -72,6 +73,14 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
 
   deleteRank(body: Body): number {
     return this.#kind.deleteRank?.(body) ?? 0;
+  }
+
+  uses(body: Body): readonly Use[] {
+    return this.#kind.uses?.(body) ?? [];
+  }
+
+  rebound(body: Body): Body {
+    return this.#kind.rebound?.(body) ?? body;
   }
 
   async observe(signal: AbortSignal): Promise<readonly ObservedObject<Body>[]> {

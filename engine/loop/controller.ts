@@ -1,6 +1,7 @@
 import type { FieldGroup } from "../plan/drift.ts";
 import type { Condition } from "../status/status.ts";
 import type { Action, Desired, ObservedObject } from "../plan/plan.ts";
+import type { Use } from "../plan/uses.ts";
 
 /** `cluster`: one active leader does it. `node`: every machine does its own. */
 export type Scope = "cluster" | "node";
@@ -36,6 +37,10 @@ export interface Target<Body> {
   readonly together?: readonly FieldGroup[] | undefined;
   /** Objects of a lower rank are deleted before those of a higher one: first what uses others, then what is used. All have 0 if absent. */
   deleteRank?(body: Body): number;
+  /** What an object uses, so that the other system doesn't delete that before it. Nothing if absent. */
+  uses?(body: Body): readonly Use[];
+  /** Brings a body whose references were just replaced back to canonical form: numbers may sort otherwise than names. */
+  rebound?(body: Body): Body;
   /** True if an object that is missing needs not be made any more, such as a downtime that is over. */
   isOver?(body: Body): boolean;
   /** How many actions may be under way at once. 1 if absent. */

@@ -14,6 +14,7 @@ import { frozenNow } from "../plan/freeze.ts";
 import { ownerOf, type Desired, type Plan } from "../plan/plan.ts";
 import { applyPolicies, type DeleteLimit } from "../plan/policies.ts";
 import { Binder, type Bound, type References } from "../plan/references.ts";
+import { awaitUsers, type Use } from "../plan/uses.ts";
 import { Publisher } from "../status/publish.ts";
 import { planPass, reconcile, type PlanInput, type Report } from "./reconcile.ts";
 import { Refusals } from "./refusals.ts";
@@ -104,6 +105,8 @@ export class ControllerLoop<S extends Snapshot, Body> {
   readonly #binder: Binder<Body> | undefined;
   /** True if anything desired refers to other controllers' objects. */
   #refers = false;
+  /** True if a delete of the last pass waits for what uses the object. */
+  #awaitsUsers = false;
   #hasNewReferences = false;
 
   constructor(options: LoopOptions<S, Body>) {
@@ -115,9 +118,13 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#refusals = new Refusals(this.#clock);
     this.#driftNotes =
       options.memory === undefined ? undefined : new DriftNotes(options.memory, options.board);
-    this.#binder = options.references === undefined ? undefined : new Binder(options.references);
-    options.references?.subscribe(() => {
-      if (!this.#refers) return;
+    const { references } = options;
+    const { name, target } = options.controller;
+    this.#binder =
+      references === undefined ? undefined : new Binder(references, target.rebound?.bind(target));
+    references?.uses.provide(name, () => this.#uses());
+    references?.subscribe(() => {
+      if (!this.#refers && !this.#awaitsUsers) return;
       this.#hasNewReferences = true;
       this.#schedule.request();
     });
@@ -215,7 +222,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);
     this.#driftNotes?.note(report);
     this.#publisher.publish(snapshot, desired, report, changed);
-    this.#noteReferences();
+    this.#noteReferences(report);
     await this.#noteIntents(report);
     for (const [owner, since] of this.#absence.since) this.#options.board.setAbsentSince(owner, since);
     this.#scheduleNext(report, wasFresh);
@@ -263,9 +270,17 @@ export class ControllerLoop<S extends Snapshot, Body> {
   }
 
   /** Tells the other controllers which objects there are now. */
-  #noteReferences(): void {
+  #noteReferences(report?: Report<Body>): void {
     const { controller, references } = this.#options;
     references?.noteChanges(controller.name, this.#cache.takeChangedRefs());
+    const isUpdated = report?.outcomes.some(({ type, error }) => type === "update" && error === undefined);
+    if (isUpdated === true && controller.target.uses !== undefined) references?.noteUses();
+  }
+
+  *#uses(): Generator<readonly [key: string, uses: readonly Use[]]> {
+    const { target } = this.#options.controller;
+    if (target.uses === undefined) return;
+    for (const [key, { body }] of this.#cache.objects()) yield [key, target.uses(body)];
   }
 
   /** What is not known yet of a create stays written down. Of what is there now, it is known. */
@@ -292,6 +307,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   ): Promise<Report<Body>> {
     return await reconcile<Body>({
       ...this.#planInput(snapshot, compiled, fresh, signal),
+      policy: (plan, owned) => this.#awaitUsers(this.#applyPolicies(plan, owned, snapshot, compiled.desired)),
       intend: async (keys) => await this.#options.intents?.begin(keys, signal),
       mayWrite: async () => await this.#options.mayWrite(signal),
       isOvertaken: () => this.#isOvertaken,
@@ -351,6 +367,14 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const approved = this.#options.approved();
     if (approved.difference(this.#approved).size > 0) this.#refusals.forgetInUse();
     this.#approved = approved;
+  }
+
+  /** What another object of ours still uses goes after it. */
+  #awaitUsers(plan: Plan<Body>): Plan<Body> {
+    const { controller, references } = this.#options;
+    const result = awaitUsers(plan, { controller, references, observed: this.#cache.objects() });
+    this.#awaitsUsers = result !== plan;
+    return result;
   }
 
   /** Services with another wish than in the pass before, or that were paused or resumed by command. */

@@ -1,5 +1,6 @@
 import { changedKeys, patched } from "./patch.ts";
 import type { Desired, DesiredObject, Withheld } from "./plan.ts";
+import { Uses } from "./uses.ts";
 
 /**
  * Another object of ours, named in a text of a desired body: `${monitors:ray/queue-too-long}`, or with what
@@ -65,6 +66,8 @@ interface Kind {
 
 /** Where the controllers of a role find one another's objects. One for all of them. */
 export class References {
+  /** What the objects of each controller use. */
+  readonly uses = new Uses();
   readonly #kinds = new Map<string, Kind>();
   readonly #listeners = new Set<() => void>();
   #version = 0;
@@ -141,6 +144,16 @@ export class References {
     for (const listener of this.#listeners) listener();
   }
 
+  /** A controller beside this one that has not had its first pass, so that nobody knows what its objects use. */
+  unsettledBeside(controller: string): string | undefined {
+    return [...this.#kinds].find(([name, { isSettled }]) => name !== controller && !isSettled)?.[0];
+  }
+
+  /** Says that objects use something else than before, though they are the same ones. */
+  noteUses(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
   /** Calls back when other objects exist than before. The returned function ends that. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -157,8 +170,12 @@ export interface Bound<Body> {
 }
 
 /** Replaces all references once; see `Binder`. */
-export function bind<Body>(desired: Desired<Body>, references: References): Bound<Body> {
-  return new Binder<Body>(references).bind(desired);
+export function bind<Body>(
+  desired: Desired<Body>,
+  references: References,
+  canonical?: (body: Body) => Body,
+): Bound<Body> {
+  return new Binder<Body>(references, canonical).bind(desired);
 }
 
 interface Last<Body> {
@@ -178,14 +195,17 @@ interface Last<Body> {
  */
 export class Binder<Body> {
   readonly #references: References;
+  readonly #canonical: (body: Body) => Body;
   readonly #referring = new Map<string, readonly Reference[]>();
   readonly #waiting = new Map<string, Withheld<Body>>();
   /** The last replacement of each object: most references stay what they are. */
   readonly #lastBound = new WeakMap<DesiredObject<Body>, { values: string; bound: DesiredObject<Body> }>();
   #last: Last<Body> | undefined;
 
-  constructor(references: References) {
+  /** @param canonical Brings a body back to canonical form once its references are replaced. */
+  constructor(references: References, canonical: (body: Body) => Body = (body) => body) {
     this.#references = references;
+    this.#canonical = canonical;
   }
 
   bind(desired: Desired<Body>): Bound<Body> {
@@ -248,7 +268,7 @@ export class Binder<Body> {
     const last = this.#lastBound.get(object);
     if (last?.values === values) return last.bound;
     // What is replaced in a body of one kind leaves one of that kind.
-    const bound = { ...object, body: replaced(object.body, textOf) as Body };
+    const bound = { ...object, body: this.#canonical(replaced(object.body, textOf) as Body) };
     this.#lastBound.set(object, { values, bound });
     return bound;
   }
