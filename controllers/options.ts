@@ -22,3 +22,16 @@ function defaultOf(option: PackOption, variables: Variables): unknown {
 export function optionVariables({ pack }: Wish, options: Readonly<Record<string, unknown>>): Variables {
   return Object.fromEntries(Object.keys(pack.options).map((name) => [`option.${name}`, options[name]]));
 }
+
+/** True unless the metric isn't collected, or only a document that names the object brings it. */
+export function isWanted(
+  {
+    needs,
+    default: isDefault,
+  }: { readonly needs?: string | undefined; readonly default?: boolean | undefined },
+  isNamed: boolean,
+  options: Readonly<Record<string, unknown>>,
+): boolean {
+  if (needs !== undefined && (options[needs] === undefined || options[needs] === false)) return false;
+  return isNamed || isDefault !== false;
+}

@@ -1,14 +1,13 @@
 import { driftOf } from "../../crds/drift.ts";
 import type { GlobalMonitor } from "../../crds/global-monitor.ts";
 import type { GlobalWish } from "../../crds/global.ts";
-import type { MonitorLayer, PackMonitor } from "../../crds/monitor.ts";
 import { fillInText, type Variables } from "../../crds/pack.ts";
 import type { Problem } from "../../crds/problem.ts";
 import type { Wish } from "../../crds/resolve.ts";
 import { compileEach, remember, type Compiled } from "../../engine/plan/compile.ts";
 import type { Desired, DesiredObject } from "../../engine/plan/plan.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
-import { effectiveOptions, optionVariables } from "../options.ts";
+import { effectiveOptions, isWanted, optionVariables } from "../options.ts";
 import { allTags, commonVariables, serviceVariables } from "../scope.ts";
 import { canonicalDesired, type MonitorBody } from "./canonical.ts";
 import { checkCombinations } from "./combinations.ts";
@@ -112,6 +111,12 @@ function compileOfNoService(wish: GlobalMonitor, clusterId: string): Compiled<Mo
   };
 }
 
+/** Names of the monitors that a service wants. */
+export function monitorNamesOf(wish: Wish, clusterId: string): readonly string[] {
+  const options = effectiveOptions(wish, serviceVariables(wish, clusterId));
+  return definitionsOf(wish, options).map(([name]) => name);
+}
+
 /** The pack's monitors that are wanted, tuned, and the document's own, by name. */
 function definitionsOf(
   wish: Wish,
@@ -120,7 +125,7 @@ function definitionsOf(
   const definitions: [string, Definition][] = [];
   for (const [name, monitor] of Object.entries(wish.pack.monitors)) {
     const wished = wish.monitors[name];
-    if (!isWanted(monitor, wished, options)) continue;
+    if (wished === false || !isWanted(monitor, wished !== undefined, options)) continue;
     const { needs: _needs, default: _default, source: _source, ...definition } = monitor;
     const tuning = typeof wished === "object" ? wished : {};
     definitions.push([name, { ...definition, ...tuning, stated: new Set(Object.keys(tuning)) }]);
@@ -130,21 +135,6 @@ function definitionsOf(
     definitions.push([name, { name, ...wished, stated: new Set(Object.keys(wished)) }]);
   }
   return definitions;
-}
-
-/** A monitor is left out when switched off, and when its metric isn't collected (unless the document asks for it by name). */
-function isWanted(
-  monitor: PackMonitor,
-  wished: boolean | MonitorLayer | undefined,
-  options: Readonly<Record<string, unknown>>,
-): boolean {
-  if (wished === false) return false;
-  if (monitor.needs !== undefined && isOff(options[monitor.needs])) return false;
-  return wished !== undefined || monitor.default !== false;
-}
-
-function isOff(value: unknown): boolean {
-  return value === undefined || value === false;
 }
 
 type CompiledMonitor =

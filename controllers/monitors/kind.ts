@@ -13,6 +13,7 @@ import {
 } from "../datadog/mark.ts";
 import type { Organisation } from "../datadog/organisation.ts";
 import { canonicalObserved, familyOf, toWire, type MonitorBody } from "./canonical.ts";
+import { usesOf } from "./uses.ts";
 
 export interface MonitorKindOptions {
   /** A `DatadogReader` makes a kind that can only be observed: for dry runs. */
@@ -80,6 +81,7 @@ export function monitorKind(options: MonitorKindOptions): DatadogKind<MonitorBod
     together: [["type", "query", "options.thresholds", "options.threshold_windows", "options.variables"]],
     // A composite goes before its parts.
     deleteRank: ({ type }) => (type === "composite" ? 0 : 1),
+    uses: usesOf,
   };
 }
 

@@ -89,14 +89,20 @@ export function checkBalance(query: string): MonitorProblem | undefined {
 const OPERAND = String.raw`(?:\d+|\$\{monitors:[^{}|\s]+\})`;
 const COMPOSITE = new RegExp(String.raw`^[\s!(]*${OPERAND}[\s)]*(?:(?:&&|\|\|)[\s!(]*${OPERAND}[\s)]*)*$`);
 
+/** @see https://docs.datadoghq.com/monitors/types/composite/ */
+const MAX_PARTS = 10;
+
 function checkComposite(query: string): readonly MonitorProblem[] {
-  return COMPOSITE.test(query)
+  if (!COMPOSITE.test(query))
+    return [
+      invalid(
+        "A composite joins monitors, by name or number, with &&, || and !: ${monitor:queue-too-long} && !123",
+      ),
+    ];
+  const count = query.match(new RegExp(OPERAND, "g"))?.length ?? 0;
+  return count <= MAX_PARTS
     ? []
-    : [
-        invalid(
-          "A composite joins monitors, by name or number, with &&, || and !: ${monitor:queue-too-long} && !123",
-        ),
-      ];
+    : [invalid(`A composite joins at most ${MAX_PARTS} monitors, and this one ${count}`)];
 }
 
 /** Datadog's `last(n)` holds at most this many checks. */
