@@ -3,9 +3,13 @@ import type { NodeSnapshot, Snapshot } from "../engine/sources/snapshot.ts";
 import { agentConfig } from "./agent-config/index.ts";
 import type { ClusterDeps, NodeDeps } from "./deps.ts";
 import { monitors } from "./monitors/index.ts";
+import { slos } from "./slos/index.ts";
 
 /** What the leader keeps for the whole cluster. One line each. */
-export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<Snapshot>)[] = [monitors];
+export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<Snapshot>)[] = [
+  monitors,
+  slos,
+];
 
 /** What every machine keeps for itself. One line each. */
 export const NODE_CONTROLLERS: readonly ((deps: NodeDeps) => Registration<NodeSnapshot>)[] = [agentConfig];
