@@ -1,6 +1,7 @@
 import type { Registration } from "../engine/loop/operator.ts";
 import type { NodeSnapshot, Snapshot } from "../engine/sources/snapshot.ts";
 import { agentConfig } from "./agent-config/index.ts";
+import { dashboards } from "./dashboards/index.ts";
 import type { ClusterDeps, NodeDeps } from "./deps.ts";
 import { monitors } from "./monitors/index.ts";
 import { slos } from "./slos/index.ts";
@@ -9,6 +10,7 @@ import { slos } from "./slos/index.ts";
 export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<Snapshot>)[] = [
   monitors,
   slos,
+  dashboards,
 ];
 
 /** What every machine keeps for itself. One line each. */

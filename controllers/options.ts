@@ -3,7 +3,7 @@ import type { Wish } from "../crds/resolve.ts";
 
 /** The Agent options of a wish: what it sets, else the pack's default with its variables filled in. Undefined ones are left out. */
 export function effectiveOptions(
-  { agent, pack }: Wish,
+  { agent, pack }: Pick<Wish, "agent" | "pack">,
   variables: Variables,
 ): Readonly<Record<string, unknown>> {
   const options: Record<string, unknown> = {};
@@ -19,7 +19,10 @@ function defaultOf(option: PackOption, variables: Variables): unknown {
 }
 
 /** The same as variables for templates: `option.<name>` for every option that the pack knows. */
-export function optionVariables({ pack }: Wish, options: Readonly<Record<string, unknown>>): Variables {
+export function optionVariables(
+  { pack }: Pick<Wish, "pack">,
+  options: Readonly<Record<string, unknown>>,
+): Variables {
   return Object.fromEntries(Object.keys(pack.options).map((name) => [`option.${name}`, options[name]]));
 }
 

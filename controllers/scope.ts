@@ -27,7 +27,10 @@ export function allTags(wish: Tagged, clusterId: string): readonly string[] {
 }
 
 /** Variables that every template of a pack may use. */
-export function serviceVariables(wish: Wish, clusterId: string): Readonly<Record<string, unknown>> {
+export function serviceVariables(
+  wish: Tagged & Pick<Wish, "service">,
+  clusterId: string,
+): Readonly<Record<string, unknown>> {
   return {
     service: wish.service,
     // First part of a metric's name: letters, digits and underscores, and a letter first.

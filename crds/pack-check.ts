@@ -7,6 +7,7 @@ import {
   GLOBAL_OBJECT_VARIABLES,
   OBJECT_VARIABLES,
   textsIn,
+  type OwnNames,
 } from "./placeholders.ts";
 import { compiles } from "./regex.ts";
 import { checkSlo } from "./slo-check.ts";
@@ -112,7 +113,7 @@ function monitorFaults(pack: Pack): readonly PackFault[] {
 
 function sloFaults(pack: Pack): readonly PackFault[] {
   const variables = [...variablesOf(pack, OBJECT_VARIABLES)];
-  const own = { service: "", slos: [], dashboards: [], monitors: Object.keys(pack.monitors) };
+  const own = { ...ownNames(pack), slos: [] };
   return Object.entries(pack.slos).flatMap(([name, slo]) => {
     const complete = { ...tunedSlo(slo, {}), type: slo.type };
     const problems = checkSlo(complete, { owner: pack.name, at: name, variables, own });
@@ -135,13 +136,28 @@ function dashboardFaults(pack: Pack): readonly PackFault[] {
   return Object.entries(pack.dashboards).flatMap(([name, { per, widgets }]) => {
     const common = per === "service" ? OBJECT_VARIABLES : GLOBAL_OBJECT_VARIABLES;
     const known = [...(per === "service" ? variablesOf(pack, common) : common)];
-    const place = { owner: pack.name };
-    return textsIn(widgets, `${name}.widgets`).flatMap(([path, text]) =>
-      [...checkVariables({ ...place, path }, text, known), ...checkReferences({ ...place, path }, text)].map(
+    const own = per === "service" ? ownNames(pack) : undefined;
+    return textsIn(widgets, `${name}.widgets`).flatMap(([path, text]) => {
+      const place = { owner: pack.name, path };
+      const faults = [...checkVariables(place, text, known), ...checkReferences(place, text, own)].map(
         ({ message }): PackFault => ({ file: "dashboards.yaml", path, message }),
-      ),
-    );
+      );
+      // Whoever switches the object off would stop the whole dashboard.
+      if (/\$\{[a-z-]+:[^{}|]*\}/.test(text))
+        faults.push(
+          fault(
+            "dashboards.yaml",
+            path,
+            "refers to an object that a service may switch off; add what stands there then: ${slo:latency|none}",
+          ),
+        );
+      return faults;
+    });
   });
+}
+
+function ownNames({ monitors, slos }: Pack): OwnNames {
+  return { service: "", dashboards: [], monitors: Object.keys(monitors), slos: Object.keys(slos) };
 }
 
 function variablesOf(pack: Pack, common: readonly string[]): ReadonlySet<string> {

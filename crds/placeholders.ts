@@ -48,6 +48,10 @@ export interface OwnNames {
 }
 
 const REFERABLE = ["monitors", "slos", "dashboards"] as const;
+
+/** Short for an object of the same service: `${slo:latency}`, and the controller that keeps it. */
+export const SHORT_REFERENCES = { monitor: "monitors", slo: "slos", dashboard: "dashboards" } as const;
+
 const REFERENCE = /\$\{([A-Za-z-]+):([^}|]*)(?:\|[^}]*)?\}/g;
 const KEY = /^(?:[A-Za-z0-9][\w.-]{0,99}\/[A-Za-z0-9][\w.-]{0,99}|_[a-z]+\/[A-Za-z0-9][\w.-]{0,99})$/;
 
@@ -61,6 +65,7 @@ export function checkReferences(
   own?: OwnNames,
 ): readonly Problem[] {
   return [...text.matchAll(REFERENCE)].flatMap(([all, controller = "", key = ""]): Problem[] => {
+    if (isShort(controller) && !key.includes("/")) return [...checkShort({ owner, path }, all, { controller, name: key, own })];
     const kind = REFERABLE.find((name) => name === controller);
     if (kind === undefined) {
       const hint = didYouMean(controller, REFERABLE) || `; there are ${REFERABLE.join(", ")}`;
@@ -77,6 +82,34 @@ export function checkReferences(
     const message = `${path}: ${all}: ${own.service} has none of that name under ${kind}${didYouMean(name, own[kind])}`;
     return [{ owner, reason: "UnknownReference", path, message }];
   });
+}
+
+function isShort(controller: string): controller is keyof typeof SHORT_REFERENCES {
+  return Object.hasOwn(SHORT_REFERENCES, controller);
+}
+
+function checkShort(
+  { owner, path }: Pick<Problem, "owner"> & { readonly path: string },
+  all: string,
+  {
+    controller,
+    name,
+    own,
+  }: {
+    readonly controller: keyof typeof SHORT_REFERENCES;
+    readonly name: string;
+    readonly own: OwnNames | undefined;
+  },
+): readonly Problem[] {
+  const kind = SHORT_REFERENCES[controller];
+  if (own === undefined) {
+    const message = `${path}: ${all} is short for an object of the same service; write \${${kind}:<service>/${name}}, as there is none`;
+    return [{ owner, reason: "InvalidValue", path, message }];
+  }
+  if (own[kind].includes(name)) return [];
+  const whose = own.service === "" ? "the pack" : own.service;
+  const message = `${path}: ${all}: ${whose} has none of that name under ${kind}${didYouMean(name, own[kind])}`;
+  return [{ owner, reason: "UnknownReference", path, message }];
 }
 
 /** Names of monitors that can mean nothing: of a service's own, and of one without a service. */

@@ -39,6 +39,10 @@ export interface Held {
   readonly generation: number;
   readonly problems: readonly Problem[];
   readonly paused: boolean;
+  /** Of a service: what is certain although its wish is refused as a whole. Absent if the document can't be read. */
+  readonly known?: Pick<Wish, "service" | "env" | "team" | "tags" | "pack">;
+  /** Of a service: the packs of which it may use one. */
+  readonly mayUse?: ReadonlyMap<string, Pack>;
 }
 
 /** What a service wants. */
@@ -97,12 +101,14 @@ export function resolve(
   if (!byTag.observed && document === undefined) return undefined;
 
   const generation = document?.generation ?? 0;
-  const held = (problems: readonly Problem[], paused = false): Held => ({
+  const held = (problems: readonly Problem[], paused = false, known?: Held["known"]): Held => ({
     state: "held",
     service,
     generation,
     problems,
     paused,
+    mayUse: ground.packs,
+    ...(known === undefined ? {} : { known }),
   });
   if (!isSlug(service)) return held([unusableName(service)]);
 
@@ -134,7 +140,10 @@ export function resolve(
     generation,
   };
   const refused = checkWish(wish, ground.policy).map((problem) => withOrigin(problem, stated));
-  if (refused.length > 0) return held(placed(refused, document), layer.paused);
+  if (refused.length > 0) {
+    const { env, team, tags: allTags } = wish;
+    return held(placed(refused, document), layer.paused, { service, env, team, tags: allTags, pack });
+  }
   return { state: "accepted", service, generation, wish };
 }
 

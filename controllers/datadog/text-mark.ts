@@ -28,6 +28,13 @@ export function readTextMark(text: string, clusterId: string): Mark | undefined 
   return { key, retain: retain !== undefined };
 }
 
+/** Every mark of a text, whoever's it is, and spoilt ones too. */
+export function markLinesIn(text: string): readonly string[] {
+  return linesOf(text)
+    .filter(isMark)
+    .map((line) => line.trim());
+}
+
 /** The text with this mark, and no other, as its last line. A blank line before it keeps it a paragraph of its own. */
 export function withMark(text: string, mark: Mark & { readonly clusterId: string }): string {
   const plain = withoutMark(text);

@@ -123,6 +123,14 @@ export function timestamp(ms: number = Date.now()): string {
   return new Date(ms).toISOString().replace("Z", "000+00:00");
 }
 
+let writesSoFar = 0;
+
+/** The same with microseconds, so that two writes hardly ever have the same. */
+export function preciseTimestamp(): string {
+  writesSoFar = (writesSoFar + 1) % 1_000;
+  return timestamp().replace("000+", `${String(writesSoFar).padStart(3, "0")}+`);
+}
+
 /** A set comes back in another order than it was sent. */
 export function reordered(values: readonly string[]): readonly string[] {
   return [...new Set(values)].toReversed();

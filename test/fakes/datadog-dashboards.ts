@@ -3,7 +3,7 @@ import {
   fieldsOf,
   isFields,
   textsOf,
-  timestamp,
+  preciseTimestamp,
   type FakeAnswer,
   type FakeRequest,
   type FakeWorld,
@@ -138,7 +138,7 @@ function refusedTabs(body: Fields, widgets: number): FakeAnswer | undefined {
 function normalise(world: FakeWorld, body: Fields, existing: StoredObject | undefined): StoredObject {
   const id = existing?.id ?? newId(world);
   const widgets = withIds(world, body["widgets"]);
-  const now = timestamp();
+  const now = preciseTimestamp();
   const kept = ["template_variable_presets", "tags", "reflow_type", "default_timeframe"].filter(
     (field) => field in body,
   );

@@ -1,7 +1,7 @@
 import {
   fieldsOf,
   merged,
-  timestamp,
+  preciseTimestamp,
   type FakeWorld,
   type Fields,
   type StoredObject,
@@ -62,7 +62,7 @@ export const KINDS: Readonly<Record<FakeKind, KindInFake>> = {
   dashboards: {
     list: (world) => [...world.dashboards.values()],
     add: (world, body) => makeDashboard(world, body).id,
-    edit: (world, id, patch) => editIn(world.dashboards, id, { ...patch, modified_at: timestamp() }),
+    edit: (world, id, patch) => editIn(world.dashboards, id, { ...patch, modified_at: preciseTimestamp() }),
     remove: (world, id) => world.dashboards.delete(id),
   },
   slos: {
