@@ -42,7 +42,7 @@ const RULES: readonly SettingName[] = ["clusterId", "policy", "packsDir"];
 const PASS: readonly SettingName[] = [...CONSUL, ...DATADOG, ...NODE, ...RULES, "grace", "maxDeletes"];
 const RUN: readonly SettingName[] = [...PASS, "httpAddr", "resync", "logLevel"];
 
-const KINDS = "services|monitors|files|packs|nodes";
+const KINDS = "services|monitors|dashboards|files|packs|nodes";
 
 /** Every command, in the order in which help and the reference show them. */
 const COMMANDS: readonly Description[] = [
@@ -128,13 +128,18 @@ const COMMANDS: readonly Description[] = [
   {
     usage: "get [kind] [names...]",
     summary: `list ${KINDS.replaceAll("|", ", ")}`,
-    details: `Kinds: ${KINDS.replaceAll("|", ", ")}. Services if none is given.`,
+    details: `Kinds: ${KINDS.replaceAll("|", ", ")}. Services if none is given. -o html shows how one dashboard is laid out, as a page that needs nothing else.`,
     settings: [...CONSUL, ...DATADOG, ...RULES, "confdDir"],
     options: [
-      outputOption(["table", "wide", "json", "yaml"]),
+      outputOption(["table", "wide", "json", "yaml", "html"]),
       new Option("-w, --watch", "print again whenever something changes"),
     ],
-    examples: ["dd-observe get", "dd-observe get monitors ray -o wide", "dd-observe get packs"],
+    examples: [
+      "dd-observe get",
+      "dd-observe get monitors ray -o wide",
+      "dd-observe get dashboards _dashboards/infrastructure-overview -o html > overview.html",
+      "dd-observe get packs",
+    ],
     load: async () => (await import("./commands/get.ts")).get,
   },
   {

@@ -65,7 +65,8 @@ export function checkReferences(
   own?: OwnNames,
 ): readonly Problem[] {
   return [...text.matchAll(REFERENCE)].flatMap(([all, controller = "", key = ""]): Problem[] => {
-    if (isShort(controller) && !key.includes("/")) return [...checkShort({ owner, path }, all, { controller, name: key, own })];
+    if (isShort(controller) && !key.includes("/"))
+      return [...checkShort({ owner, path }, all, { controller, name: key, own })];
     const kind = REFERABLE.find((name) => name === controller);
     if (kind === undefined) {
       const hint = didYouMean(controller, REFERABLE) || `; there are ${REFERABLE.join(", ")}`;

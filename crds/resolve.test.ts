@@ -279,3 +279,16 @@ test("a wish has every field, and its pack", () => {
     paused: false,
   });
 });
+
+test.for<[what: string, text: string, pack: string | undefined]>([
+  ["a field of it is wrong", "env: dev\nmonitors: {noisy: fasle}\n", "ray"],
+  ["it names what its pack hasn't", "pack: ray\nenv: dev\nmonitors: {noisiy: false}\n", "ray"],
+  ["it names no pack that there is", "pack: vlm\n", undefined],
+  ["it can't be read at all", "monitors: [\n", undefined],
+  ["its pack is no text", "pack: [ray]\n", undefined],
+])("of a refused document the pack is known as far as that is certain: %s", ([, text, pack]) => {
+  const resolution = resolve("ray", ["dd-observe"], { text, generation: 1 }, exampleGround());
+
+  expect(resolution).toMatchObject({ state: "held", mayUse: exampleGround().packs });
+  expect(resolution?.state === "held" ? resolution.known?.pack.name : "accepted").toBe(pack);
+});

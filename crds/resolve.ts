@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 import { locateProblems, readDocument, type Parsed } from "./document.ts";
 import { checkDefaults, checkWish } from "./checks.ts";
 import type { GlobalKind, GlobalWish } from "./global.ts";
@@ -119,7 +121,12 @@ export function resolve(
     ...byTag.problems,
     ...inherited(service, ground.defaults),
   ];
-  if (problems.length > 0 || !own.ok || !ground.defaults.ok) return held(problems);
+  if (problems.length > 0 || !own.ok || !ground.defaults.ok)
+    return held(
+      problems,
+      false,
+      byTag.problems.length > 0 ? undefined : certainOf(service, byTag.layer, document, ground),
+    );
 
   const unknown = checkDefaults(ground.defaults.value, ground.packs);
   if (unknown.length > 0) return held(inherited(service, { ok: false, problems: unknown }));
@@ -140,11 +147,30 @@ export function resolve(
     generation,
   };
   const refused = checkWish(wish, ground.policy).map((problem) => withOrigin(problem, stated));
-  if (refused.length > 0) {
-    const { env, team, tags: allTags } = wish;
-    return held(placed(refused, document), layer.paused, { service, env, team, tags: allTags, pack });
-  }
+  if (refused.length > 0)
+    return held(placed(refused, document), layer.paused, certainOf(service, byTag.layer, document, ground));
   return { state: "accepted", service, generation, wish };
+}
+
+/** Fields that say what a service is, whatever else is wrong with its document. */
+const { shape } = wishLayer;
+const certainLayer = z
+  .object({ pack: shape.pack, env: shape.env, team: shape.team, tags: shape.tags })
+  .partial();
+
+/** What is certain of a service whose document is refused: undefined where it can't be read, or may name any pack. */
+function certainOf(
+  service: string,
+  byTag: WishLayer,
+  document: DocumentText | undefined,
+  ground: Ground,
+): Held["known"] {
+  const own = document === undefined ? undefined : readDocument(service, document.text, certainLayer);
+  if (own?.ok === false || !ground.defaults.ok) return undefined;
+  const layer = mergeLayers(ground.defaults.value, byTag, own?.value ?? {});
+  const chosen = choosePack(service, layer.pack, ground);
+  if ("reason" in chosen) return undefined;
+  return { service, env: layer.env, team: layer.team, tags: layer.tags ?? [], pack: chosen };
 }
 
 /** Adds the places of problems that were found after the document was read. */

@@ -16,6 +16,7 @@ const LOOK_EVERY_MS = 2_000;
 const SINGULAR: Readonly<Record<string, string>> = {
   service: "services",
   monitor: "monitors",
+  dashboard: "dashboards",
   file: "files",
   pack: "packs",
   node: "nodes",
@@ -44,7 +45,7 @@ export async function get(call: Call): Promise<number> {
       const text = await render(listing, facts, flags.output ?? "table", terminal);
       terminal.out(last === undefined ? text : `\n${text}`);
     }
-    const isTable = flags.output !== "json" && flags.output !== "yaml";
+    const isTable = flags.output === undefined || flags.output === "table" || flags.output === "wide";
     const progress = isTable ? progressLine(facts) : undefined;
     // While only that goes on, the table is not shown again and again.
     if (progress !== undefined && (now !== last || progress !== lastProgress))
@@ -62,11 +63,18 @@ function progressLine(facts: ClusterFacts | undefined): string | undefined {
 }
 
 async function render(
-  { columns, rows, data, notes }: Listing,
+  { columns, rows, data, notes, page }: Listing,
   facts: ClusterFacts | undefined,
   format: NonNullable<Call["flags"]["output"]>,
   terminal: Terminal,
 ): Promise<string> {
+  if (format === "html") {
+    if (page !== undefined) return page();
+    throw new UsageError(
+      "-o html shows one dashboard",
+      "Say which: dd-observe get dashboards _dashboards/infrastructure-overview -o html",
+    );
+  }
   let text = "";
   if (format === "json" || format === "yaml") {
     await printData(data, format, { out: (part) => (text += part) });

@@ -7,6 +7,7 @@ import { readDefaults, type Ground } from "../../crds/resolve.ts";
 import { documentOfFile, validateText, type DocumentFile, type Validated } from "../../crds/validate.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
 import { readPack } from "../../engine/sources/packs.ts";
+import { compileDashboards } from "../../controllers/dashboards/compile.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
@@ -135,16 +136,18 @@ function checkStdin(text: string, service: string | undefined, ground: Ground): 
 
 function problemsIn(document: DocumentFile, text: string, ground: Ground): readonly Problem[] {
   const { problems, accepted } = validateText(document, text, ground);
-  return accepted === undefined ? problems : [...problems, ...monitorProblems(accepted, text)];
+  return accepted === undefined ? problems : [...problems, ...compileProblems(accepted, text)];
 }
 
-/** What only shows when the monitors are put together, such as a threshold that its query contradicts. */
-function monitorProblems(accepted: NonNullable<Validated["accepted"]>, text: string): readonly Problem[] {
+/** What only shows when the objects are put together, such as a threshold that its query contradicts. */
+function compileProblems(accepted: NonNullable<Validated["accepted"]>, text: string): readonly Problem[] {
   const services = new Map([[accepted.service, accepted]]);
-  const { problems } = compileMonitors("cluster", { appUrl: "https://app.datadoghq.com" })({
-    services,
-    paused: new Set(),
-  });
+  const snapshot = { services, paused: new Set<string>() };
+  const compiles = [
+    compileMonitors("cluster", { appUrl: "https://app.datadoghq.com" }),
+    compileDashboards("cluster"),
+  ];
+  const problems = compiles.flatMap((compile) => compile(snapshot).problems);
   return locateProblems(text, problems);
 }
 

@@ -1,3 +1,4 @@
+import { listDashboards } from "./dashboards.ts";
 import { listFiles } from "./files.ts";
 import type { List } from "./listing.ts";
 import { listMonitors } from "./monitors.ts";
@@ -9,6 +10,7 @@ import { listServices } from "./services.ts";
 export const LISTS = {
   services: listServices,
   monitors: listMonitors,
+  dashboards: listDashboards,
   files: listFiles,
   packs: listPacks,
   nodes: listNodes,

@@ -9,6 +9,8 @@ export interface Listing {
   readonly data: readonly object[];
   /** What else to say, below the table. */
   readonly notes: readonly string[];
+  /** How the one object of the list looks, as a page. */
+  readonly page?: (() => string) | undefined;
 }
 
 export interface Listed {
