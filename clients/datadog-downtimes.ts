@@ -7,6 +7,7 @@ import {
   objectsIn,
   Pages,
   type CallOptions,
+  type ObjectList,
   type ObjectReader,
   type ObjectWriter,
   type RawObject,
@@ -16,7 +17,7 @@ import type { DatadogTransport } from "./datadog-transport.ts";
 /** The reading half of Datadog's downtimes. A dry run holds nothing else. */
 export interface DowntimeReader extends ObjectReader {
   /** Lists the downtimes that are to come or under way, whoever made them: `{ id, type, attributes }`. */
-  list(options: CallOptions): Promise<readonly RawObject[]>;
+  list(options: CallOptions): Promise<ObjectList>;
 }
 
 /**
@@ -75,7 +76,7 @@ export function downtimeWriter(transport: DatadogTransport): DowntimeWriter {
   };
 }
 
-async function list(transport: DatadogTransport, options: CallOptions): Promise<readonly RawObject[]> {
+async function list(transport: DatadogTransport, options: CallOptions): Promise<ObjectList> {
   const call = calls.read("listDowntimes", "list downtimes", options);
   const found = new Pages();
   for (let offset = 0; found.pages < MAX_PAGES; offset += PAGE_SIZE) {
@@ -87,7 +88,10 @@ async function list(transport: DatadogTransport, options: CallOptions): Promise<
     const page = objectsIn(call, fieldOf(answer, "data"));
     found.add(page);
     const total = fieldOf(fieldOf(fieldOf(answer, "meta"), "page"), "total_filtered_count");
-    if (page.length < PAGE_SIZE || total === found.size) return found.list.objects.filter(isThere);
+    if (page.length < PAGE_SIZE || total === found.size) {
+      const { objects, pages } = found.list;
+      return { objects: objects.filter(isThere), pages };
+    }
   }
   throw nonsense(call, `more than ${MAX_PAGES} full pages`);
 }

@@ -18,6 +18,12 @@ import type { Call, DatadogTransport } from "./datadog-transport.ts";
 export interface MetricTagsReader extends ObjectReader {
   /** Lists every configuration of the organisation, whoever made it: `{ id, type, attributes }`. */
   list(options: CallOptions): Promise<readonly RawObject[]>;
+  /**
+   * What Datadog knows of a metric itself.
+   *
+   * @throws {ApiError} `notFound` if it doesn't know the metric.
+   */
+  metadata(metric: string, options: CallOptions): Promise<MetricMetadata>;
   /** How many series a metric would have with other tags. */
   estimate(metric: string, wanted: TagsEstimate, options: CallOptions): Promise<number>;
   /** @throws {ApiError} `notFound` if nobody sent the metric lately. */
@@ -25,6 +31,13 @@ export interface MetricTagsReader extends ObjectReader {
 }
 
 export interface MetricTagsWriter extends MetricTagsReader, ObjectWriter {}
+
+export interface MetricMetadata {
+  /** `gauge`, `count`, `rate` or `distribution`. */
+  readonly type: string | undefined;
+  /** Datadog's integration that sends the metric, if one does. */
+  readonly integration: string | undefined;
+}
 
 /** What is asked of an estimate. */
 export interface TagsEstimate {
@@ -62,6 +75,19 @@ export function metricTagsReader(transport: DatadogTransport): MetricTagsReader 
         params: { metric_name: id },
       });
       return objectIn(call, fieldOf(answer, "data"));
+    },
+    async metadata(metric, options) {
+      const call = calls.read("getMetricMetadata", `read what metric ${metric} is`, options);
+      const answer = await transport.request(call, {
+        method: "GET",
+        path: "/api/v1/metrics/{metric_name}",
+        params: { metric_name: metric },
+      });
+      const text = (name: string) => {
+        const value = fieldOf(answer, name);
+        return typeof value === "string" && value !== "" ? value : undefined;
+      };
+      return { type: text("type"), integration: text("integration") };
     },
     async estimate(metric, { tags, isExcluding, hasPercentiles }, options) {
       const call = calls.read(

@@ -28,6 +28,8 @@ export interface ApiErrorDetails {
   readonly cause?: unknown;
   /** What the person can do, as a sentence. */
   readonly hint?: string;
+  /** CamelCase: what a condition says instead of the failure's name, such as `WaitingForMetric`. */
+  readonly reason?: string;
 }
 
 /** A call to another system that failed. The message says what was tried, on what, and what came back. */
@@ -37,6 +39,7 @@ export class ApiError extends Error {
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
   readonly hint: string | undefined;
+  readonly reason: string | undefined;
 
   /**
    * @param tried What was tried and on what, without "cannot": `create monitor "x"`.
@@ -48,6 +51,7 @@ export class ApiError extends Error {
     this.status = details.status;
     this.retryAfterMs = details.retryAfterMs;
     this.hint = details.hint;
+    this.reason = details.reason;
   }
 
   /** True if the next call to the same system would fail as well, so that a run should end here. */

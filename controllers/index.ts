@@ -3,6 +3,8 @@ import type { NodeSnapshot, Snapshot } from "../engine/sources/snapshot.ts";
 import { agentConfig } from "./agent-config/index.ts";
 import { dashboards } from "./dashboards/index.ts";
 import type { ClusterDeps, NodeDeps } from "./deps.ts";
+import { downtimes } from "./downtimes/index.ts";
+import { metricTags } from "./metric-tags/index.ts";
 import { monitors } from "./monitors/index.ts";
 import { slos } from "./slos/index.ts";
 
@@ -11,6 +13,8 @@ export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<
   monitors,
   slos,
   dashboards,
+  downtimes,
+  metricTags,
 ];
 
 /** What every machine keeps for itself. One line each. */

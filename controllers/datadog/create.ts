@@ -64,6 +64,11 @@ export class Creator<Body> {
     this.#sentAt.delete(key);
   }
 
+  /** True if a create was sent that no list has shown yet. */
+  get hasOpen(): boolean {
+    return this.#sentAt.size > 0;
+  }
+
   /** For how long yet reads may not show the last create of a key. 0 if they must. */
   recencyMs(key: string): number {
     const sentAt = this.#sentAt.get(key);

@@ -50,6 +50,9 @@ export interface DatadogKind<Body> {
   /** Who uses an object, in Datadog's words, so that it can't be deleted. Empty if nobody does. */
   hindrances?(ref: string, options: CallOptions): Promise<readonly string[]>;
 
+  /** True if an object can't carry a mark, so that ours are those that we remember. */
+  readonly hasNoMark?: boolean;
+
   refOf(raw: RawObject): string;
   /** Our mark on an object, or undefined if it isn't ours. */
   markOf(raw: RawObject): Mark | undefined;

@@ -13,14 +13,15 @@ export interface KindRegistration<Body> {
   readonly condition: string;
   readonly noun: string;
   readonly compile: (snapshot: Snapshot) => Desired<Body>;
-  /** @param memory What is remembered of the objects, for kinds that can carry no mark. */
-  readonly kind: (connection: Connection, memory: Memory) => DatadogKind<Body>;
+  readonly kind: (connection: Connection) => DatadogKind<Body>;
+  /** What is remembered of the objects, where the kind itself has to know. */
+  readonly memory?: Memory;
 }
 
 /** Makes the controller of one kind, or says which key is missing. */
 export function registerKind<Body>(
   deps: ClusterDeps,
-  { name, condition, noun, compile, kind: makeKind }: KindRegistration<Body>,
+  { name, condition, noun, compile, kind: makeKind, memory = new Memory() }: KindRegistration<Body>,
 ): Registration<Snapshot> {
   const connection = connect(deps);
   if (connection === undefined) {
@@ -28,8 +29,7 @@ export function registerKind<Body>(
     const message = `waiting: no API key. Set ${missing} for the controller, and ${name} follow`;
     return { waiting: { name, condition, reason: "NoApiKey", message } };
   }
-  const memory = new Memory();
-  const kind = makeKind(connection, memory);
+  const kind = makeKind(connection);
   let wanted: ReadonlyMap<string, { readonly body: Body }> = new Map();
   return {
     memory,
@@ -48,6 +48,8 @@ export function registerKind<Body>(
         memory,
         organisation: connection.organisation,
         wanted: (key) => wanted.get(key)?.body,
+        // A list of monitors names the organisation, and is worth its call.
+        hasWishes: name === "monitors" ? undefined : () => wanted.size > 0,
         open: () => deps.openIntents(name),
         isApproved: (_reason, hash) => deps.approved().has(hash),
         onBackup: async (reason, key, json) => await deps.onBackup(name, key, reason, json),

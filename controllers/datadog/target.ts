@@ -27,6 +27,8 @@ export interface MarkedObjectsOptions<Body> extends CreateTiming {
   readonly organisation: Organisation;
   /** What was wished last, by key: what Datadog sets by itself counts only if the wish sets it. */
   readonly wanted?: ((key: string) => Body | undefined) | undefined;
+  /** True if anything is wished. Without it every look is made, even where there can be nothing to see. */
+  readonly hasWishes?: (() => boolean) | undefined;
   /** True if a person has approved exactly this. */
   readonly isApproved?: Approval | undefined;
   /** Called with the full JSON of what is about to be deleted or overwritten, and waited for. */
@@ -58,6 +60,8 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
   /** What was asked for in this process, so that the options it sets are compared. */
   readonly #asked = new Map<string, Body>();
   #hasObserved = false;
+  /** How many keys of ours the last look found. Undefined before the first. */
+  #found: number | undefined;
   duplicates: ReadonlyMap<string, readonly string[]> = new Map();
 
   constructor(options: MarkedObjectsOptions<Body>) {
@@ -85,6 +89,8 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
 
   async observe(signal: AbortSignal): Promise<readonly ObservedObject<Body>[]> {
     const { organisation, isApproved = () => false, wanted } = this.#options;
+    signal.throwIfAborted();
+    if (this.#isIdle()) return [];
     if (!this.#hasObserved) this.#creator.inherit();
     this.#hasObserved = true;
     this.#forgetOver();
@@ -105,7 +111,15 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
       });
     }
     this.#creator.mayHaveMissed = mayHaveMissed;
+    this.#found = byKey.size;
     return this.#pick(byKey);
+  }
+
+  /** True if nothing was there at the last look and nobody has wished anything since: then there is nothing to look for. */
+  #isIdle(): boolean {
+    const { hasWishes } = this.#options;
+    if (hasWishes === undefined || hasWishes()) return false;
+    return this.#found === 0 && this.#memory.size === 0 && !this.#creator.hasOpen;
   }
 
   isOver(body: Body): boolean {
@@ -323,7 +337,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
   #remember(
     key: string,
     raw: RawObject,
-    sent: { readonly owner: string; readonly body: Body; readonly wished?: Body } | undefined,
+    sent: Pick<DesiredObject<Body>, "owner" | "body" | "wished" | "retain"> | undefined,
   ): ObservedObject<Body> {
     const kind = this.#kind;
     const body = kind.canonical(raw, sent?.body);
@@ -345,6 +359,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
       applied,
       ...(rewritten.length === 0 ? {} : { rewritten }),
       ...(drift === undefined ? {} : { drift }),
+      ...(kind.hasNoMark === true && sent?.retain === true ? { retain: true } : {}),
     });
     this.#lookup.clones.delete(ref);
     return this.#observed({ key, retain: kind.markOf(raw)?.retain ?? false }, raw);

@@ -14,6 +14,8 @@ export interface Remembered {
   readonly rewritten?: readonly Rewritten[] | undefined;
   /** Fields that a person changed since, as the last pass saw them. */
   readonly drift?: readonly DriftedField[] | undefined;
+  /** True if its wish says that it stays. Only of objects that can't carry that themselves. */
+  readonly retain?: boolean | undefined;
 }
 
 /**
@@ -34,6 +36,19 @@ export class Memory {
     const keys = this.#keysOf.get(object.owner);
     if (keys === undefined) this.#keysOf.set(object.owner, new Set([key]));
     else keys.add(key);
+  }
+
+  /** Calls back with the owners of what was moved. */
+  onMove: (owners: readonly string[]) => void = () => undefined;
+
+  /** Notes that an object belongs to somebody else now, or is to be kept otherwise. */
+  move(key: string, to: { readonly owner: string; readonly retain: boolean }): void {
+    const before = this.#objects.get(key);
+    if (before === undefined) return;
+    if (before.owner === to.owner && (before.retain ?? false) === to.retain) return;
+    const { retain: _before, ...rest } = before;
+    this.set(key, { ...rest, owner: to.owner, ...(to.retain ? { retain: true } : {}) });
+    this.onMove([before.owner, to.owner]);
   }
 
   /** Notes which fields people changed since the last write. @returns False if that was known, or if the object isn't remembered. */

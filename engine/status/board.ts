@@ -40,6 +40,7 @@ export class Board {
   /** Stores the objects that a controller remembers with the status of their owners. */
   addMemory(controller: string, memory: Memory): void {
     this.#memories.set(controller, memory);
+    memory.onMove = (owners) => owners.forEach((owner) => this.touch(owner));
   }
 
   /**

@@ -140,7 +140,7 @@ function firstBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): R
 export function failureOf(error: Error): { readonly reason: string; readonly message: string } {
   if (error instanceof RefusedError) return { reason: error.reason, message: error.message };
   if (error instanceof ApiError) {
-    const reason = error.failure.charAt(0).toUpperCase() + error.failure.slice(1);
+    const reason = error.reason ?? error.failure.charAt(0).toUpperCase() + error.failure.slice(1);
     return { reason, message: error.hint === undefined ? error.message : `${error.message}. ${error.hint}` };
   }
   return { reason: "Failed", message: error.message };

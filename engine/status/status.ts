@@ -48,6 +48,8 @@ const storedObject = z.object({
   /** Fields that the other system stored otherwise than they were written. */
   rewritten: z.array(z.object({ path: z.string(), stored: z.string() })).optional(),
   drift: z.array(storedDrift).optional(),
+  /** True if its wish says that it stays, of objects that can't carry that themselves. */
+  retain: z.boolean().optional(),
 });
 export type StoredObject = z.infer<typeof storedObject>;
 

@@ -5,7 +5,7 @@ import type { StoredDrift, StoredObject } from "./status.ts";
 /** @param now Nothing was noticed later than that, in milliseconds as from `Date.now()`. */
 export function rememberedOf(
   owner: string,
-  { ref, applied, rewritten, drift }: StoredObject,
+  { ref, applied, rewritten, drift, retain }: StoredObject,
   now: number,
 ): Remembered {
   const drifted = drift?.flatMap((field) => driftedOf(field, now)) ?? [];
@@ -15,6 +15,7 @@ export function rememberedOf(
     applied,
     ...(rewritten === undefined ? {} : { rewritten }),
     ...(drifted.length === 0 ? {} : { drift: drifted }),
+    ...(retain === true ? { retain } : {}),
   };
 }
 
@@ -27,7 +28,7 @@ interface Room {
 export function storedOf(
   controller: string,
   key: string,
-  { ref, applied, rewritten = [], drift = [] }: Remembered,
+  { ref, applied, rewritten = [], drift = [], retain }: Remembered,
   room: Room,
 ): StoredObject {
   return {
@@ -39,6 +40,7 @@ export function storedOf(
     ...(drift.length === 0
       ? {}
       : { drift: drift.slice(0, MAX_DRIFTED).map((field) => storedDriftOf(field, room)) }),
+    ...(retain === true ? { retain } : {}),
   };
 }
 

@@ -33,11 +33,11 @@ for (const { name, start, isPresent } of DOUBLES) {
       const created = await downtimes.create(downtime(), { signal: signal() });
       const id = String(created["id"]);
       const read = await downtimes.get(id, { signal: signal() });
-      const listed = await downtimes.list({ signal: signal() });
+      const { objects: listed } = await downtimes.list({ signal: signal() });
       const patch = { type: "downtime", attributes: { message: "Longer" } };
       const updated = await downtimes.update(id, patch, { signal: signal() });
       await downtimes.delete(id, { signal: signal() });
-      const left = await downtimes.list({ signal: signal() });
+      const { objects: left } = await downtimes.list({ signal: signal() });
 
       const attributes = { scope: "env:staging", message: "Nightly load test", status: "active" };
       expect(created).toMatchObject({ id, type: "downtime", attributes });
@@ -108,7 +108,7 @@ for (const { name, start, isPresent } of DOUBLES) {
       double.copy("downtimes", String(id), count - 1);
       const before = double.requests().length;
 
-      const listed = await downtimes.list({ signal: signal() });
+      const { objects: listed } = await downtimes.list({ signal: signal() });
 
       expect(new Set(listed.map((one) => one["id"])).size).toBe(count);
       expect(double.requests().length - before).toBe(calls);

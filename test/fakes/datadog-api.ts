@@ -91,6 +91,8 @@ export interface FakeWorld {
   readonly references: Map<number, string>;
   /** Points by metric. */
   readonly metrics: Map<string, Point[]>;
+  /** What a metric is. A gauge if it isn't here. */
+  readonly metricTypes: Map<string, string>;
   /** Metrics of Datadog's own integrations: their tags can't be configured. */
   readonly integrationMetrics: Set<string>;
   /** Tag configurations that were deleted lately: for a while they can be read, and stand in the way of new ones. */

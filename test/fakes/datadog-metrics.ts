@@ -22,6 +22,18 @@ export const metricRoutes: readonly Route[] = [
   },
   {
     method: "GET",
+    path: /^\/api\/v1\/metrics\/([^/]+)$/,
+    permission: "metrics_read",
+    run({ world, params }) {
+      const name = params[0] ?? "";
+      if (!world.metrics.has(name)) return errors(404, "metric_name not found");
+      const type = world.metricTypes.get(name) ?? "gauge";
+      const integration = world.integrationMetrics.has(name) ? { integration: name.split(".")[0] } : {};
+      return { status: 200, body: { type, ...integration } };
+    },
+  },
+  {
+    method: "GET",
     path: /^\/api\/v1\/query$/,
     permission: "timeseries_query",
     limit: { limit: 600, periodSeconds: 3_600 },

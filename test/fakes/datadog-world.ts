@@ -29,6 +29,7 @@ export function makeWorld({ orgId, lag }: { readonly orgId: number; readonly lag
     events: [],
     references: new Map(),
     metrics: new Map(),
+    metricTypes: new Map(),
     integrationMetrics: new Set(),
     deletedTagConfigs: new Map(),
     tagDeleteLagMs: 0,

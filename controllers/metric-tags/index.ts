@@ -1,0 +1,52 @@
+import { metricTagsReader, metricTagsWriter } from "../../clients/datadog-metric-tags.ts";
+import type { Registration } from "../../engine/loop/operator.ts";
+import { Memory } from "../../engine/plan/memory.ts";
+import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { registerKind } from "../datadog/registration.ts";
+import type { ClusterDeps } from "../deps.ts";
+import { compileMonitors } from "../monitors/compile.ts";
+import { metricTagsKind } from "./kind.ts";
+import { compileMetricTags, type DesiredMetricTags, type QuerySource } from "./snapshot.ts";
+
+/** Every kind whose queries may need percentiles. One line each. */
+export function querySources(clusterId: string): readonly QuerySource[] {
+  return [compileMonitors(clusterId)];
+}
+
+/** The tag configurations of metrics: one for each, that all services wish together. */
+export function metricTags(deps: ClusterDeps): Registration<Snapshot> {
+  const compile = compileMetricTags(querySources(deps.clusterId));
+  const memory = new Memory();
+  let wished: DesiredMetricTags["objects"] = new Map();
+  return registerKind(deps, {
+    name: "metric-tags",
+    condition: "MetricTagsSynced",
+    noun: "tag configuration",
+    memory,
+    compile(snapshot) {
+      const desired = compile(snapshot);
+      wished = desired.objects;
+      // A configuration can't say whose it is, nor that it is to stay.
+      for (const [key, { owner, retain }] of wished) memory.move(key, { owner, retain });
+      return holdUnknown(desired, memory);
+    },
+    kind: ({ transport }) =>
+      metricTagsKind({
+        tags: deps.isDryRun ? metricTagsReader(transport) : metricTagsWriter(transport),
+        memory,
+        wished: () => wished,
+        open: () => deps.openIntents("metric-tags"),
+        isTakenOver: (hash) => deps.approved().has(hash),
+        log: deps.log,
+      }),
+  });
+}
+
+/** Whoever can't be read may want what nobody else does: then it stays. */
+function holdUnknown(desired: DesiredMetricTags, memory: Memory): DesiredMetricTags {
+  if (desired.unknown.length === 0) return desired;
+  const why = `it stays, since what ${desired.unknown.join(", ")} wants of metrics is not known`;
+  const held = new Map(desired.held);
+  for (const [key] of memory.entries()) if (!desired.objects.has(key) && !held.has(key)) held.set(key, why);
+  return { ...desired, held };
+}
