@@ -68,6 +68,7 @@ export function downtimeKind(options: DowntimeKindOptions): DatadogKind<Downtime
       const at = Date.parse(attributeOf(raw, "modified"));
       return Number.isNaN(at) ? {} : { at };
     },
+    together: [["schedule"], ["monitor_identifier"]],
     isOver,
   };
 }

@@ -2,6 +2,7 @@ import { metricTagsReader, metricTagsWriter } from "../../clients/datadog-metric
 import type { Registration } from "../../engine/loop/operator.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { applicationUrl } from "../application-url.ts";
 import { registerKind } from "../datadog/registration.ts";
 import type { ClusterDeps } from "../deps.ts";
 import { compileMonitors } from "../monitors/compile.ts";
@@ -9,13 +10,13 @@ import { metricTagsKind } from "./kind.ts";
 import { compileMetricTags, type DesiredMetricTags, type QuerySource } from "./snapshot.ts";
 
 /** Every kind whose queries may need percentiles. One line each. */
-export function querySources(clusterId: string): readonly QuerySource[] {
-  return [compileMonitors(clusterId)];
+export function querySources(clusterId: string, appUrl: string): readonly QuerySource[] {
+  return [compileMonitors(clusterId, { appUrl })];
 }
 
 /** The tag configurations of metrics: one for each, that all services wish together. */
 export function metricTags(deps: ClusterDeps): Registration<Snapshot> {
-  const compile = compileMetricTags(querySources(deps.clusterId));
+  const compile = compileMetricTags(querySources(deps.clusterId, applicationUrl(deps.datadog.url)));
   const memory = new Memory();
   let wished: DesiredMetricTags["objects"] = new Map();
   return registerKind(deps, {

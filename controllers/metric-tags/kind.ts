@@ -57,6 +57,7 @@ export function metricTagsKind(options: ConfigurationsOptions): DatadogKind<Metr
       const at = modifiedAt(raw);
       return at === undefined ? {} : { at };
     },
+    together: [["tags", "exclude_tags_mode"]],
     isOver: ({ metric }) => configurations.isNeedless(metric),
   };
 }

@@ -59,10 +59,14 @@ function joined(
       queries: queries.get(service) ?? [],
     });
   }
+  const composed = new Set([...queries.keys()].filter((owner) => !snapshot.services.has(owner)));
+  for (const owner of composed)
+    known.push({ owner, drift: "correct", retain: false, metrics: {}, queries: queries.get(owner) ?? [] });
   const { wishes, unknown } = standIn(known, [...held.keys()].filter(mayHaveQueries));
   const { objects, held: heldKeys, problems } = joinMetricTags(wishes.filter(hasPart), unknown);
   for (const [key, why] of heldKeys) held.set(key, why);
-  return { objects: new Map(objects.map((object) => [object.key, object])), held, paused, problems, unknown };
+  const byKey = new Map(objects.map((object) => [object.key, object]));
+  return { objects: byKey, held, paused, problems, composed, unknown };
 }
 
 /** False for a downtime of no service: it has no queries. */

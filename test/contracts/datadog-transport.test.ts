@@ -247,7 +247,7 @@ test("downtimes that were canceled or have ended are left out", async () => {
   }));
   const transport = transportTo(await answering(200, { data, meta: { page: { total_filtered_count: 4 } } }));
 
-  const listed = await downtimeWriter(transport).list({ signal: signal() });
+  const { objects: listed } = await downtimeWriter(transport).list({ signal: signal() });
 
   expect(listed.map(({ id }) => id)).toEqual(["scheduled", "active"]);
 });
