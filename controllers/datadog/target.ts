@@ -97,6 +97,9 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     const known = new Set([...this.#memory.entries()].map(([, { ref }]) => ref));
     const { objects, mayHaveMissed } = await this.#kind.list({ signal, known });
     const byKey = this.#group(objects);
+    this.#found = byKey.size;
+    // Nothing to write, so that it doesn't matter where.
+    if (this.#isIdle()) return [];
     const isEmptied = byKey.size === 0 && this.#memory.size > 0;
     const isOrganisationKnown = await organisation.expect(signal, { afresh: isEmptied });
     if (isEmptied) {
@@ -111,7 +114,6 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
       });
     }
     this.#creator.mayHaveMissed = mayHaveMissed;
-    this.#found = byKey.size;
     return this.#pick(byKey);
   }
 

@@ -178,7 +178,7 @@ function comparable(
 ): OneTime | Recurring {
   if ("end" in stored) {
     if (!("end" in wanted)) return stored;
-    if (wanted.start === undefined) return { end: stored.end };
+    if (wanted.start === undefined) return startsLater(stored, attributes) ? stored : { end: stored.end };
     return beganLate(wanted.start, attributes) ? { ...stored, start: wanted.start } : stored;
   }
   if ("end" in wanted) return stored;
@@ -194,6 +194,15 @@ function beganLate(start: string, attributes: Json): boolean {
   const created = Date.parse(trimmed(attributes["created"]));
   return attributes["status"] === "active" && Date.parse(start) < created;
 }
+
+/** True if it begins later than when it was written last: somebody stated a start, and Datadog didn't fill in its own. */
+function startsLater({ start = "" }: OneTime, attributes: Json): boolean {
+  const written = Date.parse(trimmed(attributes["modified"]) || trimmed(attributes["created"]));
+  return Date.parse(start) > written + FILL_IN_MS;
+}
+
+/** A start that Datadog fills in is that of the request, give or take a clock. */
+const FILL_IN_MS = 60_000;
 
 function withStoredStarts(
   wanted: OneTime | Recurring,
