@@ -6,6 +6,7 @@ import type { StoredEvent } from "../engine/status/status.ts";
 import { knownServices } from "./facts.ts";
 import type { Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";
+import { DOWNTIMES, METRIC_TAGS, viewObjects, type ObjectView, type ObjectViews } from "./objects-view.ts";
 import { noSuchService } from "./names.ts";
 import {
   effectiveFields,
@@ -35,6 +36,12 @@ export interface Described {
   readonly fields: readonly EffectiveField[];
   readonly conditions: readonly WrittenCondition[];
   readonly monitors: readonly MonitorView[];
+  /** What else it has in Datadog, by kind. */
+  readonly objects: readonly {
+    readonly kind: string;
+    readonly title: string;
+    readonly list: readonly ObjectView[];
+  }[];
   /** Why the monitors' states are not known. */
   readonly statesUnknown: string | undefined;
   readonly files: readonly (ReturnType<typeof filesOf>[number] & { readonly file: string | undefined })[];
@@ -70,6 +77,8 @@ export async function describeService(look: Look, service: string): Promise<Desc
   const broken = [...held]
     .filter(([key]) => resolution?.state !== "held" && ownerOfKey(key) === service && key.includes("/"))
     .map(([key, because]) => ({ name: key.slice(key.lastIndexOf("/") + 1), because }));
+  const ofService = ({ objects }: ObjectViews): readonly ObjectView[] =>
+    objects.filter(({ owner }) => owner === service);
   const conditions = conditionsOf(view.statuses);
   const files = filesOf(view);
   const check = wish?.pack.check;
@@ -111,6 +120,18 @@ export async function describeService(look: Look, service: string): Promise<Desc
     fields,
     conditions,
     monitors,
+    objects: [
+      {
+        kind: DOWNTIMES.controller,
+        title: DOWNTIMES.title,
+        list: ofService(await viewObjects(look, DOWNTIMES)),
+      },
+      {
+        kind: METRIC_TAGS.controller,
+        title: METRIC_TAGS.title,
+        list: ofService(await viewObjects(look, METRIC_TAGS)),
+      },
+    ].filter(({ list }) => list.length > 0),
     statesUnknown: notAsked,
     files: files.map((file) => ({
       ...file,

@@ -1,6 +1,7 @@
 import { isReserved } from "../crds/names.ts";
 import type { Described } from "./describe-data.ts";
 import { sinceCell, stateCell, statusCell } from "./lists/cells.ts";
+import { objectStateCell } from "./lists/objects.ts";
 import { ago, formatTable, wrap, type Cell, type Column } from "./table.ts";
 import { printable, type Paint, type Style } from "./terminal.ts";
 import type { Finding } from "./why.ts";
@@ -20,6 +21,7 @@ export function formatDescribed(described: Described, leader: string, look: Look
     section("Wish", fieldsTable(described, look), look),
     section("Conditions", conditionsTable(described, look), look),
     section("Monitors", monitorsTable(described, look), look),
+    ...described.objects.map(({ title, list }) => section(title, objectsTable(list, look), look)),
     section("Files", filesTable(described, look), look),
     section("Events", eventsTable(described, look), look),
     described.pack === undefined
@@ -146,6 +148,17 @@ function monitorsTable({ monitors, statesUnknown }: Described, look: Look): stri
     statesUnknown === undefined ? undefined : `The state is not known: ${statesUnknown}.`,
   ];
   return `${table(columns, rows, look)}${notes.map((note) => (note === undefined ? "" : `  ${look.paint("dim", printable(note))}\n`)).join("")}`;
+}
+
+function objectsTable(list: Described["objects"][number]["list"], look: Look): string {
+  const columns = [{ head: "NAME" }, { head: "STATE" }, { head: "ID" }, { head: "WHAT", flexible: true }];
+  const rows = list.map(({ key, state, id, title }) => [
+    key.slice(key.lastIndexOf("/") + 1),
+    objectStateCell(state),
+    id ?? "",
+    title ?? "",
+  ]);
+  return table(columns, rows, look);
 }
 
 function filesTable({ files }: Described, look: Look): string {

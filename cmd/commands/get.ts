@@ -17,6 +17,7 @@ const SINGULAR: Readonly<Record<string, string>> = {
   service: "services",
   monitor: "monitors",
   dashboard: "dashboards",
+  downtime: "downtimes",
   file: "files",
   pack: "packs",
   node: "nodes",

@@ -8,6 +8,9 @@ import { documentOfFile, validateText, type DocumentFile, type Validated } from 
 import { formatProblem, type Problem } from "../../crds/problem.ts";
 import { readPack } from "../../engine/sources/packs.ts";
 import { compileDashboards } from "../../controllers/dashboards/compile.ts";
+import { compileDowntimes } from "../../controllers/downtimes/snapshot.ts";
+import { querySources } from "../../controllers/metric-tags/index.ts";
+import { compileMetricTags } from "../../controllers/metric-tags/snapshot.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
@@ -144,12 +147,17 @@ function compileProblems(accepted: NonNullable<Validated["accepted"]>, text: str
   const services = new Map([[accepted.service, accepted]]);
   const snapshot = { services, paused: new Set<string>() };
   const compiles = [
-    compileMonitors("cluster", { appUrl: "https://app.datadoghq.com" }),
+    compileMonitors("cluster", { appUrl: APP_URL }),
     compileDashboards("cluster"),
+    compileDowntimes("cluster"),
+    compileMetricTags(querySources("cluster", APP_URL)),
   ];
   const problems = compiles.flatMap((compile) => compile(snapshot).problems);
   return locateProblems(text, problems);
 }
+
+/** Of no importance here: no link is shown. */
+const APP_URL = "https://app.datadoghq.com";
 
 function unnamed(file: string): Problem {
   const message =

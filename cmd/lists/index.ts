@@ -3,6 +3,7 @@ import { listFiles } from "./files.ts";
 import type { List } from "./listing.ts";
 import { listMonitors } from "./monitors.ts";
 import { listNodes } from "./nodes.ts";
+import { listDowntimes, listMetricTags } from "./objects.ts";
 import { listPacks } from "./packs.ts";
 import { listServices } from "./services.ts";
 
@@ -11,6 +12,8 @@ export const LISTS = {
   services: listServices,
   monitors: listMonitors,
   dashboards: listDashboards,
+  downtimes: listDowntimes,
+  "metric-tags": listMetricTags,
   files: listFiles,
   packs: listPacks,
   nodes: listNodes,
