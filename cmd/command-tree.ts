@@ -189,10 +189,13 @@ const COMMANDS: readonly Description[] = [
     usage: "adopt <kind> <id> <service/name>",
     summary: "take over an existing monitor",
     details:
-      "Gives a monitor that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. Shows what that pass will change.",
+      "Gives a monitor or a downtime that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. The tag configuration of a metric (metric-tags METRIC SERVICE) can carry no mark: the controller takes it over. Shows what will change.",
     settings: [...CONSUL, ...DATADOG, ...RULES],
     options: [new Option("--yes", "adopt it even if the next pass changes it")],
-    examples: ["dd-observe adopt monitor 12345 ray/queue-too-long"],
+    examples: [
+      "dd-observe adopt monitor 12345 ray/queue-too-long",
+      "dd-observe adopt metric-tags app.latency checkout",
+    ],
     load: async () => (await import("./commands/adopt.ts")).adopt,
   },
   {

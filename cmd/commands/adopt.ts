@@ -18,6 +18,8 @@ import { openLook, type Look } from "../look.ts";
 import { noSuchService } from "../names.ts";
 import { formatFields } from "../plan-text.ts";
 import { UsageError } from "../print.ts";
+import { adoptDowntime } from "./adopt-downtime.ts";
+import { adoptMetricTags } from "./adopt-metric-tags.ts";
 
 /** What is to become of one monitor. */
 interface Adoption {
@@ -28,8 +30,16 @@ interface Adoption {
   readonly clusterId: string;
 }
 
-/** `dd-observe adopt`: an existing monitor becomes one of ours. Only its tags change now. */
+/** `dd-observe adopt`: an existing object becomes one of ours. */
 export async function adopt(call: Call): Promise<number> {
+  const [kind] = call.args;
+  if (kind === "metric-tags") return await adoptMetricTags(call);
+  if (kind === "downtime" || kind === "downtimes") return await adoptDowntime(call);
+  return await adoptMonitor(call);
+}
+
+/** Only its tags change now. */
+async function adoptMonitor(call: Call): Promise<number> {
   const { flags, terminal } = call;
   const { config, consul: reading, look: lookOnce } = openLook(call);
   const { id, service, key } = readArguments(call.args);
@@ -86,7 +96,7 @@ export async function adopt(call: Call): Promise<number> {
 
 function readArguments([kind = "", id = "", key = ""]: readonly string[]): Omit<Adoption, "clusterId"> {
   if (kind !== "monitor" && kind !== "monitors")
-    throw new UsageError(`${kind} can't be adopted; only a monitor can`);
+    throw new UsageError(`${kind} can't be adopted; only a monitor, a downtime and metric-tags can`);
   const number = Number(id);
   if (!Number.isSafeInteger(number) || number < 1)
     throw new UsageError(

@@ -142,7 +142,8 @@ function expectKnown(service: string, facts: ClusterFacts): void {
   if (!known.includes(service)) throw noSuchService(service, known);
 }
 
-function orderOf(reason: string | undefined): string {
+/** Who ordered it and when, as it is stored. */
+export function orderOf(reason: string | undefined): string {
   return JSON.stringify({
     by: userInfo().username,
     at: new Date().toISOString(),
