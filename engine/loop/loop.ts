@@ -1,4 +1,4 @@
-import { ApiError, toError } from "../../clients/errors.ts";
+import { toError } from "../../clients/errors.ts";
 import type { Absence } from "../plan/absence.ts";
 import type { Board } from "../status/board.ts";
 import { systemClock, type Clock } from "../clock.ts";
@@ -8,6 +8,7 @@ import type { Memory } from "../plan/memory.ts";
 import type { Metrics } from "../metrics.ts";
 import { ObservedCache } from "./observed.ts";
 import { DriftNotes } from "./drift-notes.ts";
+import { noteIntents, type IntentLog } from "./intent-log.ts";
 import { nextDriftEnd } from "../plan/drift.ts";
 import { changedKeys } from "../plan/patch.ts";
 import { frozenNow } from "../plan/freeze.ts";
@@ -20,7 +21,7 @@ import { planPass, reconcile, type PlanInput, type Report } from "./reconcile.ts
 import { Refusals } from "./refusals.ts";
 import { pauseAfter, Schedule } from "./schedule.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
-import type { Condition } from "../status/status.ts";
+import { Verification } from "./verification.ts";
 
 export interface LoopOptions<S extends Snapshot, Body> {
   readonly controller: Controller<S, Body>;
@@ -50,19 +51,6 @@ export interface LoopOptions<S extends Snapshot, Body> {
   readonly clock?: Clock | undefined;
 }
 
-/** Notes creates before they are sent, and their outcomes after they are known. */
-export interface IntentLog {
-  /** Keys of creates whose outcome is not noted, such as those of an earlier process. */
-  open(): readonly string[];
-  /** @throws if it can't be stored: then nothing may be created. */
-  begin(keys: readonly string[], signal: AbortSignal): Promise<void>;
-  /** Of some creates the outcome is known, of some it isn't; the others were not sent. */
-  end(outcomes: {
-    readonly known: ReadonlySet<string>;
-    readonly unknown: ReadonlySet<string>;
-  }): Promise<void>;
-}
-
 /** What a pass would do. */
 export interface Preview<Body> {
   readonly desired: Desired<Body>;
@@ -71,7 +59,6 @@ export interface Preview<Body> {
 
 /** After writing, the other side gets this long before we look whether it works. */
 const VERIFY_SOON_MS = 1_000;
-const VERIFY_AGAIN_MS = 15_000;
 
 /**
  * Keeps one target in line with the newest snapshot until its signal aborts.
@@ -89,8 +76,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   readonly #cache = new ObservedCache<Body>();
   readonly #refusals: Refusals<Body>;
   readonly #driftNotes: DriftNotes | undefined;
-  /** Condition types that the last verification had something to say of, by service. */
-  #verified: ReadonlyMap<string, readonly string[]> = new Map();
+  readonly #verification: Verification;
   #snapshot: S | undefined;
   #seen: Pick<Snapshot, "services" | "paused"> = NOTHING_SEEN;
   /** True if there are newer wishes since the last pass began. What it refers to waits for its end: that is news after every pass of another kind. */
@@ -115,6 +101,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#schedule = new Schedule(this.#clock, options.resyncMs);
     this.#publisher = new Publisher(options);
     this.#absence = options.absence;
+    this.#verification = new Verification(options, this.#schedule);
     this.#refusals = new Refusals(this.#clock);
     this.#driftNotes =
       options.memory === undefined ? undefined : new DriftNotes(options.memory, options.board);
@@ -177,7 +164,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
       if (either.aborted) break;
       if (this.#schedule.isPassDue) await this.#safely(async () => await this.pass(abort));
       if (this.#snapshot === undefined || either.aborted) continue;
-      if (this.#schedule.isVerificationDue) await this.#verify(this.#snapshot, either);
+      if (this.#schedule.isVerificationDue) await this.#verification.run(this.#snapshot, either);
     }
     this.#publisher.retire();
   }
@@ -223,7 +210,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#driftNotes?.note(report);
     this.#publisher.publish(snapshot, desired, report, changed);
     this.#noteReferences(report);
-    await this.#noteIntents(report);
+    await noteIntents(report, this.#cache.objects(), this.#options.intents);
     for (const [owner, since] of this.#absence.since) this.#options.board.setAbsentSince(owner, since);
     this.#scheduleNext(report, wasFresh);
     this.#measure(report, this.#clock.monotonicMs() - startedAt);
@@ -281,22 +268,6 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const { target } = this.#options.controller;
     if (target.uses === undefined) return;
     for (const [key, { body }] of this.#cache.objects()) yield [key, target.uses(body)];
-  }
-
-  /** What is not known yet of a create stays written down. Of what is there now, it is known. */
-  async #noteIntents({ outcomes }: Report<Body>): Promise<void> {
-    const { intents } = this.#options;
-    if (intents === undefined) return;
-    const creates = outcomes.filter(({ type }) => type === "create");
-    const shown = intents.open().filter((key) => this.#cache.objects().has(key));
-    if (creates.length === 0 && shown.length === 0) return;
-    const unknown = new Set(
-      creates
-        .filter(({ error }) => error instanceof ApiError && error.failure === "ambiguous")
-        .map(({ key }) => key),
-    );
-    const known = new Set([...creates.map(({ key }) => key), ...shown].filter((key) => !unknown.has(key)));
-    await intents.end({ known, unknown });
   }
 
   async #reconcile(
@@ -445,35 +416,6 @@ export class ControllerLoop<S extends Snapshot, Body> {
       withheld: report.withheld.length,
     };
     log.debug({ ...labels, durationMs: Math.round(durationMs), ...counts }, "pass done");
-  }
-
-  async #verify(snapshot: S, signal: AbortSignal): Promise<void> {
-    const { controller, board, log } = this.#options;
-    this.#schedule.verificationBegins();
-    if (controller.target.verify === undefined) return;
-    try {
-      let isWaiting = false;
-      const found = await controller.target.verify(signal);
-      this.#dropOldVerdicts(found);
-      for (const [service, conditions] of found) {
-        const resolution = snapshot.services.get(service);
-        if (resolution !== undefined) board.setConditions(service, resolution.generation, conditions);
-        isWaiting ||= conditions.some(({ status }) => status === "Unknown");
-      }
-      if (isWaiting) this.#schedule.verifyIn(VERIFY_AGAIN_MS);
-    } catch (error) {
-      if (!signal.aborted)
-        log.warn({ controller: controller.name, error: toError(error).message }, "verification failed");
-    }
-  }
-
-  /** Of what is not there any more, a verification says nothing; what it said before must not stay. */
-  #dropOldVerdicts(found: ReadonlyMap<string, readonly Condition[]>): void {
-    for (const [service, types] of this.#verified)
-      if (!found.has(service)) this.#options.board.dropConditions(service, types);
-    this.#verified = new Map(
-      [...found].map(([service, conditions]) => [service, conditions.map(({ type }) => type)]),
-    );
   }
 }
 

@@ -123,3 +123,25 @@ test("services that go one after the other, with time between them, are deleted 
 
   expect(Object.keys(world.target.world()).sort()).toEqual(["s18/a", "s19/a"]);
 });
+
+test("what others use goes soon after a person has approved it, not when it has rested", async () => {
+  let approved: ReadonlySet<string> = new Set();
+  const world = startLoop({ approved: () => approved, graceMs: 0 });
+  const without = { ray: { b: "1" } };
+  world.target.before = (what) => {
+    if (what === "delete ray/a" && approved.size === 0) throw failure("inUse");
+  };
+  world.wish({ ray: { a: "1", b: "1" } });
+  await world.clock.advance(0);
+  world.wish(without);
+  await world.clock.advance(200_000);
+  const before = { world: world.target.world(), condition: world.condition("ray") };
+
+  approved = new Set(["abc"]);
+  world.wish(without);
+  await world.clock.advance(0);
+
+  expect(before.world).toEqual({ "ray/a": "1", "ray/b": "1" });
+  expect(before.condition).toMatchObject({ status: "False", reason: "InUse" });
+  expect(world.target.world()).toEqual({ "ray/b": "1" });
+});

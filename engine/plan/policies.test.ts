@@ -247,3 +247,12 @@ test("policies never add an action, and lose none", () => {
     }),
   );
 });
+
+test("what is over is not made again, and counts as done", () => {
+  const wanted = [want("ray/over", { body: "over" }), want("ray/lasts", { body: "lasts" })];
+
+  const left = apply(wanted, [], { isOver: (body: string) => body === "over" });
+
+  expect(left.actions.map(keyOf)).toEqual(["ray/lasts"]);
+  expect(left).toMatchObject({ withheld: [], unchanged: 1 });
+});
