@@ -71,7 +71,7 @@ h4 small { margin-left: auto; color: var(--quiet); font-size: 0.78rem; font-weig
 svg { flex: 1 1 2.5rem; width: 100%; min-height: 2rem; max-height: 7rem; }
 svg * { fill: none; stroke: var(--accent); stroke-width: 1; vector-effect: non-scaling-stroke; }
 svg .fill { fill: color-mix(in srgb, var(--accent) 30%, transparent); stroke: none; }
-svg .thick { stroke-width: 2.5; stroke-linecap: round; stroke-linejoin: round; }
+svg text { fill: var(--accent); stroke: none; font: 600 28px system-ui, sans-serif; }
 svg .good { fill: var(--good); stroke: none; }
 svg .wait { fill: var(--wait); stroke: none; }
 svg .bad { fill: var(--bad); stroke: none; }

@@ -138,7 +138,7 @@ function box(widget: Json, place: Place | undefined, style: string): string {
     .join("");
   return `<article style="${style}">
 <h4>${title === "" ? "" : `<span>${escape(title)}</span>`}<small>${escape(type.replaceAll("_", " "))}</small></h4>
-${sketchOf(type)}
+${sketchOf(definition)}
 ${queries === "" ? "" : `<ul class="queries">${queries}</ul>`}
 </article>`;
 }
@@ -159,30 +159,30 @@ const TELLING = new Set([
 
 /** What a widget asks for, one line each: formulas first, then the queries that they name. */
 function queriesOf(definition: Json): readonly string[] {
-  const lines: string[] = [];
-  collect(definition, lines);
-  return [...new Set(lines)];
+  return [...new Set(linesOf(definition, false))];
 }
 
-function collect(value: unknown, lines: string[]): void {
-  if (Array.isArray(value)) for (const inner of value) collect(inner, lines);
+/** @param isNamed True if a formula names the queries, so that their names are told. */
+function* linesOf(value: unknown, isNamed: boolean): Generator<string> {
+  if (Array.isArray(value)) for (const inner of value) yield* linesOf(inner, isNamed);
   if (!isObject(value)) return;
-  const names = Array.isArray(value["queries"])
-    ? value["queries"].map((query: unknown) => (isObject(query) ? query["name"] : undefined))
-    : [];
-  const formulas = Array.isArray(value["formulas"]) ? value["formulas"].filter(isObject) : [];
-  for (const { formula } of formulas) if (!names.includes(formula)) lines.push(`= ${text(formula)}`);
-  for (const [name, inner] of Object.entries(value)) {
-    if (name === "widgets" || name === "formulas") continue;
-    const told = TELLING.has(name) ? tellingText(inner) : undefined;
-    if (told === undefined) collect(inner, lines);
-    else if (told !== "") lines.push(name === "query" && formulas.length === 0 ? named(value, told) : told);
+  const formulas = formulasOf(value);
+  for (const formula of formulas) yield `= ${formula}`;
+  for (const [field, inner] of Object.entries(value)) {
+    if (field === "widgets" || field === "formulas") continue;
+    const told = TELLING.has(field) ? tellingText(inner) : undefined;
+    if (told === undefined) yield* linesOf(inner, isNamed || formulas.length > 0);
+    else if (told !== "") yield isNamed && field === "query" ? `${text(value["name"])}: ${told}` : told;
   }
 }
 
-/** Where a formula names a query, its name stands before it. */
-function named({ name }: Json, query: string): string {
-  return typeof name === "string" && name !== "" ? `${name}: ${query}` : query;
+/** Formulas that do more than show a query as it is. */
+function formulasOf({ queries, formulas }: Json): readonly string[] {
+  if (!Array.isArray(queries) || !Array.isArray(formulas)) return [];
+  const names = new Set(queries.map((query: unknown) => (isObject(query) ? query["name"] : undefined)));
+  return formulas
+    .map((one: unknown) => (isObject(one) ? text(one["formula"]) : ""))
+    .filter((formula) => formula !== "" && !names.has(formula));
 }
 
 function tellingText(value: unknown): string | undefined {

@@ -1,3 +1,5 @@
+import { isObject, text, type Json } from "../controllers/monitors/canonical.ts";
+
 const LINES = '<polyline points="0,30 12,24 24,27 36,14 48,18 60,9 72,15 84,6 100,11"/>';
 const AREA =
   '<path class="fill" d="M0,40 L0,28 L14,24 L28,26 L42,15 L56,19 L70,9 L84,14 L100,7 L100,40 Z"/><polyline points="0,28 14,24 28,26 42,15 56,19 70,9 84,14 100,7"/>';
@@ -10,7 +12,7 @@ const TOPLIST = [92, 70, 46, 28]
 const TABLE = [0, 1, 2, 3]
   .map((row) => `<path d="M0,${row * 10 + 5} H55 M65,${row * 10 + 5} H100"/>`)
   .join("");
-const VALUE = '<path class="thick" d="M28,31 V9 L20,15 M44,9 H60 L46,31 H62 M76,9 V31 M70,20 H82"/>';
+const VALUE = '<text x="50" y="31" text-anchor="middle">42</text>';
 const STATES =
   '<rect class="good" x="4" y="8" width="26" height="24" rx="3"/><rect class="wait" x="37" y="8" width="26" height="24" rx="3"/><rect class="bad" x="70" y="8" width="26" height="24" rx="3"/>';
 const LIST = [0, 1, 2, 3]
@@ -32,7 +34,6 @@ const POINTS = [8, 20, 33, 41, 52, 66, 74, 88]
 
 /** The shape of a kind of widget, in a field of 100 × 40. */
 const SHAPES: Readonly<Record<string, string>> = {
-  timeseries: AREA,
   alert_graph: LINES,
   bar_chart: BARS,
   distribution: BARS,
@@ -60,10 +61,21 @@ const SHAPES: Readonly<Record<string, string>> = {
   point_plot: POINTS,
 };
 
-/** A drawing of what a widget of this type looks like. Empty for those that are text. */
-export function sketchOf(type: string): string {
-  const shape = Object.hasOwn(SHAPES, type) ? SHAPES[type] : undefined;
+/** A drawing of what a widget looks like. Empty for those that are text. */
+export function sketchOf(definition: Json): string {
+  const shape = shapeOf(definition);
   if (shape === undefined) return "";
-  const stretches = shape === AREA || shape === LINES || shape === BARS ? "none" : "xMidYMid meet";
-  return `<svg viewBox="0 0 100 40" preserveAspectRatio="${stretches}" aria-hidden="true">${shape}</svg>`;
+  const fit = STRETCHED.has(shape) ? "none" : FROM_LEFT.has(shape) ? "xMinYMid meet" : "xMidYMid meet";
+  return `<svg viewBox="0 0 100 40" preserveAspectRatio="${fit}" aria-hidden="true">${shape}</svg>`;
+}
+
+const STRETCHED = new Set([AREA, LINES, BARS]);
+const FROM_LEFT = new Set([TOPLIST, LIST, TABLE]);
+
+function shapeOf({ type, requests }: Json): string | undefined {
+  const name = text(type);
+  if (name !== "timeseries") return Object.hasOwn(SHAPES, name) ? SHAPES[name] : undefined;
+  const [first] = Array.isArray(requests) ? requests.filter(isObject) : [];
+  const display = first?.["display_type"];
+  return display === "bars" ? BARS : display === "area" ? AREA : LINES;
 }

@@ -70,13 +70,13 @@ function bodyOf(desired: Desired<DashboardBody>, key: string): DashboardBody {
   return object.body;
 }
 
-/** Titles of the groups, each with the queries in it. */
+/** Titles of the groups, each with the queries and notes in it. */
 function sections(desired: Desired<DashboardBody>): Readonly<Record<string, readonly string[]>> {
   return Object.fromEntries(
     bodyOf(desired, OVERVIEW).widgets.map((widget) => {
       const { title, widgets } = (widget as { definition: Json }).definition;
-      const queries = (widgets as { definition: { requests: { q: string }[] } }[]).map(
-        ({ definition }) => definition.requests[0]!.q,
+      const queries = (widgets as { definition: { requests?: { q: string }[]; content?: string } }[]).map(
+        ({ definition }) => definition.requests?.[0]?.q ?? String(definition.content),
       );
       return [String(title), queries];
     }),
@@ -230,7 +230,10 @@ describe("a dashboard that packs compose", () => {
 
     // The other widget asks for another metric of each service.
     expect(sections(desired)).toEqual({
-      [`Endpoints (${names.length} services)`]: ["avg:app.up{$cluster,$env,$service}"],
+      [`Endpoints (${names.length} services)`]: [
+        `${names.length} services: choose one above with **$service**.`,
+        "avg:app.up{$cluster,$env,$service}",
+      ],
     });
     expect(JSON.stringify(bodyOf(desired, OVERVIEW).widgets)).toContain("Up: $service.value");
   });

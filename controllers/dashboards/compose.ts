@@ -114,7 +114,23 @@ function sharedWidgets(
     return widgets.map((widget) => expandShortReferences(fillIn(widget, variables), source.service));
   });
   const [first = [], ...others] = versions;
-  return first.filter((widget, at) => others.every((version) => isSame(version[at], widget)));
+  const shared = first.filter((widget, at) => others.every((version) => isSame(version[at], widget)));
+  // What was left out leaves a hole.
+  return [
+    howToChoose(sources.length),
+    ...(shared.length === first.length ? shared : shared.map(withoutPlace)),
+  ];
+}
+
+function howToChoose(services: number): Json {
+  const content = `${services} services: choose one above with **$service**.`;
+  return { definition: { type: "note", content, background_color: "transparent", show_tick: false } };
+}
+
+function withoutPlace(widget: unknown): unknown {
+  if (!isObject(widget)) return widget;
+  const { layout: _layout, ...rest } = widget;
+  return rest;
 }
 
 function filled(widgets: readonly unknown[], variables: Variables): readonly unknown[] {

@@ -1,4 +1,6 @@
 import { compileAgentConfig } from "../../controllers/agent-config/compile.ts";
+import { toWire as dashboardToWire } from "../../controllers/dashboards/canonical.ts";
+import { compileDashboards } from "../../controllers/dashboards/compile.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
 import { toWire } from "../../controllers/monitors/canonical.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
@@ -9,13 +11,14 @@ import { loadPacks } from "../../engine/sources/packs.ts";
 const CLUSTER = "dc1";
 export const PACKS = loadPacks();
 
-/** What a service named `service` with this document comes to: one node's Agent file and the monitors as they are sent. */
+/** What a service named `service` with this document comes to: one node's Agent file, and the monitors and dashboards as they are sent. */
 export function observed(
   service: string,
   document: string,
 ): {
   readonly file: string;
   readonly monitors: ReadonlyMap<string, object>;
+  readonly dashboards: ReadonlyMap<string, object>;
 } {
   const ground = {
     packs: PACKS,
@@ -32,6 +35,7 @@ export function observed(
   };
 
   const monitors = compileMonitors(CLUSTER, { appUrl: "https://app.datadoghq.com" })(snapshot);
+  const dashboards = compileDashboards(CLUSTER)(snapshot);
   const files = compileAgentConfig({ clusterId: CLUSTER, policy: STRICT_POLICY, tagName: "dd-observe" })({
     ...snapshot,
     node: { name: "node-1", address: "10.0.0.5" },
@@ -39,12 +43,15 @@ export function observed(
       [service, [{ id: `${service}-1`, service, address: "10.0.0.5", port: 9102, tags: [], meta: {} }]],
     ]),
   });
-  const problems = [...monitors.problems, ...files.problems];
+  const problems = [...monitors.problems, ...dashboards.problems, ...files.problems];
   if (problems.length > 0) throw new Error(words(problems));
 
   return {
     file: [...files.objects.values()].map((object) => object.body.text).join("\n"),
     monitors: new Map([...monitors.objects.values()].map((object) => [object.key, toWire(object.body)])),
+    dashboards: new Map(
+      [...dashboards.objects.values()].map((object) => [object.key, dashboardToWire(object.body)]),
+    ),
   };
 }
 

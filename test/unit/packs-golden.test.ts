@@ -5,19 +5,25 @@ import { expect, test } from "vitest";
 import { observed, PACKS } from "../builders/observed.ts";
 
 // The service is named as its pack, or `web` for the pack of everything else. Refresh with `vitest run --project unit -u`, and read the difference.
-test.for([...PACKS.keys()])("pack %s makes the files and monitors of its golden files", async (pack) => {
-  const service = pack === "generic" ? "web" : pack;
+test.for([...PACKS.keys()])(
+  "pack %s makes the files, monitors and dashboards of its golden files",
+  async (pack) => {
+    const service = pack === "generic" ? "web" : pack;
 
-  const { file, monitors } = observed(
-    service,
-    `pack: ${pack}\nenv: production\nteam: platform\nnotify: ['@slack-ops']\n`,
-  );
+    const { file, monitors, dashboards } = observed(
+      service,
+      `pack: ${pack}\nenv: production\nteam: platform\nnotify: ['@slack-ops']\n`,
+    );
 
-  await expect(file).toMatchFileSnapshot(`../golden/packs/${pack}.agent.yaml`);
-  await expect(`${JSON.stringify(Object.fromEntries(monitors), undefined, 2)}\n`).toMatchFileSnapshot(
-    `../golden/packs/${pack}.monitors.json`,
-  );
-});
+    await expect(file).toMatchFileSnapshot(`../golden/packs/${pack}.agent.yaml`);
+    await expect(`${JSON.stringify(Object.fromEntries(monitors), undefined, 2)}\n`).toMatchFileSnapshot(
+      `../golden/packs/${pack}.monitors.json`,
+    );
+    await expect(`${JSON.stringify(Object.fromEntries(dashboards), undefined, 2)}\n`).toMatchFileSnapshot(
+      `../golden/packs/${pack}.dashboards.json`,
+    );
+  },
+);
 
 test("a metric's name begins with a letter, whatever the service is called", () => {
   expect(observed("3scale-api", "").file).toContain("namespace: s3scale_api\n");
@@ -37,8 +43,8 @@ test("a pack compiles to the same bytes every time", () => {
   for (const pack of PACKS.keys()) {
     const texts = new Set(
       Array.from({ length: 50 }, () => {
-        const { file, monitors } = observed("web", `pack: ${pack}\n`);
-        return file + JSON.stringify([...monitors]);
+        const { file, monitors, dashboards } = observed("web", `pack: ${pack}\n`);
+        return file + JSON.stringify([...monitors, ...dashboards]);
       }),
     );
 
