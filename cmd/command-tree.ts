@@ -187,7 +187,7 @@ const COMMANDS: readonly Description[] = [
   },
   {
     usage: "adopt <kind> <id> <service/name>",
-    summary: "take over an existing monitor",
+    summary: "take over an existing object",
     details:
       "Gives a monitor or a downtime that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. The tag configuration of a metric (metric-tags METRIC SERVICE) can carry no mark: the controller takes it over. Shows what will change.",
     settings: [...CONSUL, ...DATADOG, ...RULES],

@@ -13,7 +13,7 @@ import {
 import type { Use } from "../../engine/plan/uses.ts";
 import { Creator, type CreateTiming } from "./create.ts";
 import { expectSomething } from "./guard.ts";
-import type { DatadogKind, KindWriter, RawObject } from "./kind.ts";
+import type { DatadogKind, KindWriter, Listing, RawObject } from "./kind.ts";
 import { Lookup } from "./lookup.ts";
 import type { Mark } from "./mark.ts";
 import type { Approval, Organisation } from "./organisation.ts";
@@ -95,7 +95,9 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     this.#hasObserved = true;
     this.#forgetOver();
     const known = new Set([...this.#memory.entries()].map(([, { ref }]) => ref));
-    const { objects, mayHaveMissed } = await this.#kind.list({ signal, known });
+    const listing = await this.#list(signal, known);
+    if (listing === undefined) return [];
+    const { objects, mayHaveMissed } = listing;
     const byKey = this.#group(objects);
     this.#found = byKey.size;
     // Nothing to write, so that it doesn't matter where.
@@ -115,6 +117,20 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     }
     this.#creator.mayHaveMissed = mayHaveMissed;
     return this.#pick(byKey);
+  }
+
+  /** Undefined where the key has no right to look and nobody has wished anything: then the right isn't needed. */
+  async #list(signal: AbortSignal, known: ReadonlySet<string>): Promise<Listing | undefined> {
+    try {
+      return await this.#kind.list({ signal, known });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.failure !== "unauthorized") throw error;
+      const before = this.#found;
+      this.#found = 0;
+      if (this.#isIdle()) return undefined;
+      this.#found = before;
+      throw error;
+    }
   }
 
   /** True if nothing was there at the last look and nobody has wished anything since: then there is nothing to look for. */

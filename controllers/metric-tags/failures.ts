@@ -53,5 +53,5 @@ export function deleting(tried: string): ApiError {
 
 /** The name of one take-over, as a person approves it. Another configuration of the same metric has another. */
 export function takeOverHash(raw: RawObject): string {
-  return hashOf({ reason: "TakeOver", metric: raw["id"], createdAt: createdAt(raw) ?? null }).slice(0, 12);
+  return hashOf({ takeOver: raw["id"], createdAt: createdAt(raw) ?? null }).slice(0, 12);
 }

@@ -93,7 +93,13 @@ describe.skipIf(consulBinary() === undefined)(
       await world.editByHand();
       await expect.poll(() => world.isRight(), { timeout: 20_000 }).toBe(true);
 
-      expect(scopes).toEqual(["monitors_read", "monitors_write"]);
+      expect(scopes).toEqual([
+        "monitors_read",
+        "monitors_write",
+        "monitors_downtime",
+        "metrics_read",
+        "metric_tags_write",
+      ]);
       expect(world.complaints()).toEqual([]);
     });
 
