@@ -37,10 +37,10 @@ export async function adoptDowntime(call: Call): Promise<number> {
   const transport = new DatadogTransport({ url, apiKey, appKey });
   const reader = datadogReader(transport);
   const kind = downtimeKind({ datadog: downtimeWriter(transport), clusterId });
-  const others = (await kind.find(key, { signal })).filter((raw) => kind.refOf(raw) !== id);
-  if (others[0] !== undefined)
+  const other = (await kind.find(key, { signal })).find((raw) => kind.refOf(raw) !== id);
+  if (other !== undefined)
     throw new UsageError(
-      `${key} is downtime ${kind.refOf(others[0])} already`,
+      `${key} is downtime ${kind.refOf(other)} already`,
       `Cancel that one in Datadog first.`,
     );
   const raw = await kind.read(id, { signal, priority: "change" });

@@ -5,13 +5,15 @@ import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import { applicationUrl } from "../application-url.ts";
 import { registerKind } from "../datadog/registration.ts";
 import type { ClusterDeps } from "../deps.ts";
+import { compileDashboards } from "../dashboards/compile.ts";
 import { compileMonitors } from "../monitors/compile.ts";
+import { compileSlos } from "../slos/compile.ts";
 import { metricTagsKind } from "./kind.ts";
 import { compileMetricTags, type DesiredMetricTags, type QuerySource } from "./snapshot.ts";
 
 /** Every kind whose queries may need percentiles. One line each. */
 export function querySources(clusterId: string, appUrl: string): readonly QuerySource[] {
-  return [compileMonitors(clusterId, { appUrl })];
+  return [compileMonitors(clusterId, { appUrl }), compileDashboards(clusterId), compileSlos(clusterId)];
 }
 
 /** The tag configurations of metrics: one for each, that all services wish together. */

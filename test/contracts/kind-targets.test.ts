@@ -36,13 +36,13 @@ describe.each(DOUBLES.filter(({ isPresent }) => isPresent))("over $name", ({ sta
         });
         return { key, owner: "ray", body, drift: CORRECT, retain: false };
       },
-      writes: double.writes,
+      writes: () => double.writes(),
       count: () =>
         double.objects("downtimes").filter((one) => {
           const { status, canceled } = one["attributes"] as { status?: string; canceled?: unknown };
           return status !== "canceled" && (canceled ?? null) === null;
         }).length,
-      stop: double.stop,
+      stop: () => double.stop(),
     };
   });
 
@@ -66,9 +66,9 @@ describe.each(DOUBLES.filter(({ isPresent }) => isPresent))("over $name", ({ sta
         });
         return { key: metricKey(`ray.${name}`), owner: "ray", body, drift: CORRECT, retain: false };
       },
-      writes: double.writes,
+      writes: () => double.writes(),
       count: () => double.objects("metric-tags").length,
-      stop: double.stop,
+      stop: () => double.stop(),
     };
   });
 });

@@ -7,6 +7,7 @@ import { downtimeKind } from "../../controllers/downtimes/kind.ts";
 import type { DesiredObject } from "../../engine/plan/plan.ts";
 import { kindTarget, type KindWorldOptions } from "../builders/kind-world.ts";
 import { CLUSTER } from "../builders/monitors.ts";
+import { fieldsOf, textsOf } from "../fakes/datadog-api.ts";
 import { startFakeDatadog, type FakeDatadog, type Fault } from "../fakes/datadog.ts";
 import { bringInLine, desired, observedByKey, signal } from "../target-contract.ts";
 
@@ -179,7 +180,7 @@ describe("a downtime that is there", () => {
 
     const [stored] = there(api);
     expect(stored).toMatchObject({ display_timezone: "UTC", mute_first_recovery_notification: false });
-    expect([...(stored?.["notify_end_states"] as string[])].sort()).toEqual(["alert", "no data", "warn"]);
+    expect(textsOf(stored?.["notify_end_states"]).toSorted()).toEqual(["alert", "no data", "warn"]);
     expect(stored?.["notify_end_types"]).toEqual(["expired"]);
   });
 
@@ -201,8 +202,8 @@ describe("a downtime that is there", () => {
 
     await bringInLine(target, desired([wish({ schedule, scope: "env:staging" })]));
 
-    const [patch] = api.log.filter(({ method }) => method === "PATCH");
-    expect((patch?.body["data"] as { attributes: object }).attributes).toEqual({ scope: "env:staging" });
+    const patch = api.log.find(({ method }) => method === "PATCH");
+    expect(fieldsOf(patch?.body["data"])["attributes"]).toEqual({ scope: "env:staging" });
   });
 
   test("can be one monitor's, and recurs", async () => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 
+import { fieldsOf, textsOf } from "../fakes/datadog-api.ts";
 import { startCommandWorld, type CommandWorld } from "../builders/command-world.ts";
 
 const running: CommandWorld[] = [];
@@ -22,6 +23,12 @@ function downtimes({ datadog }: CommandWorld): readonly Readonly<Record<string, 
     .objects("downtimes")
     .map(({ attributes }) => attributes as Readonly<Record<string, unknown>>)
     .filter(({ status }) => status !== "canceled");
+}
+
+/** Sorted, as they are a set. */
+function tagsOf({ datadog }: CommandWorld, metric: string): readonly string[] {
+  const attributes = fieldsOf(datadog.tagConfigs.get(metric)?.["attributes"]);
+  return textsOf(attributes["tags"]).toSorted();
 }
 
 const NIGHT =
@@ -117,8 +124,7 @@ describe("tag configurations of a document", () => {
     world.datadog.edit("metric-tags", "app.latency", { attributes: { tags: ["by-hand"] } });
     await world.run("apply");
 
-    const { tags } = world.datadog.tagConfigs.get("app.latency")?.["attributes"] as { tags: string[] };
-    expect(tags.toSorted()).toEqual(["env", "host"]);
+    expect(tagsOf(world, "app.latency")).toEqual(["env", "host"]);
     expect((await world.run("plan")).exit).toBe(0);
     expect((await world.run("get metric-tags")).out).toMatch(
       /_metrics\/app\.latency +app\.latency +as wished/,
@@ -146,9 +152,7 @@ describe("tag configurations of a document", () => {
     });
 
     await world.run("apply");
-    const tagsOf = () =>
-      (world.datadog.tagConfigs.get("app.latency")?.["attributes"] as { tags: string[] }).tags.toSorted();
-    const before = tagsOf();
+    const before = tagsOf(world, "app.latency");
     const described = (await world.run("describe app -o json")).out;
     const done = await world.run("adopt metric-tags app.latency app --yes");
     await world.run("apply");
@@ -156,7 +160,7 @@ describe("tag configurations of a document", () => {
     expect(before).toEqual(["theirs"]);
     expect(described).toContain("dd-observe adopt metric-tags app.latency app");
     expect(done).toMatchObject({ exit: 0 });
-    expect(tagsOf()).toEqual(["env", "host"]);
+    expect(tagsOf(world, "app.latency")).toEqual(["env", "host"]);
   });
 
   test("have the percentiles that a monitor's query asks for", async () => {
