@@ -50,6 +50,9 @@ function compileWish(
 
   const definitions = definitionsOf(wish, options);
   const names = new Set(definitions.map(([name]) => name));
+  const slos = new Set(
+    [...Object.keys(wish.pack.slos), ...Object.keys(wish.slos)].filter((name) => wish.slos[name] !== false),
+  );
   const links = linksOf(wish, appUrl);
 
   for (const [name, definition] of definitions) {
@@ -68,7 +71,7 @@ function compileWish(
       runbookUrl: wish.runbookUrl,
       links,
       variables,
-      neighbours: { key, service: wish.service, names },
+      neighbours: { key, service: wish.service, names, slos },
     });
     if ("body" in compiled) {
       const drift = driftOf(definition.drift, wish.drift);
@@ -100,7 +103,7 @@ function compileOfNoService(wish: GlobalMonitor, clusterId: string): Compiled<Mo
       runbookUrl: undefined,
       links: {},
       variables: commonVariables(wish, clusterId),
-      neighbours: { key, service: undefined, names: new Set() },
+      neighbours: { key, service: undefined, names: new Set(), slos: new Set() },
     },
   );
   if ("body" in compiled) return { objects: [{ key, owner: key, body: compiled.body, drift, retain }] };
@@ -156,7 +159,7 @@ function compileMonitor(said: Definition, frame: Frame): CompiledMonitor {
   const all = { ...frame.variables, critical, warning };
   try {
     const named =
-      said.type === "composite"
+      said.type === "composite" || said.type === "slo alert"
         ? withKeys(said.query ?? "", frame.neighbours)
         : { query: said.query ?? "", problems: [] };
     const query = fillInText(named.query, all);

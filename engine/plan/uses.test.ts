@@ -80,6 +80,21 @@ describe("a delete", () => {
     expect(after.actions).toEqual([goes]);
   });
 
+  test("waits with what uses it, if that can't go yet", () => {
+    const whole = observed("a/whole", "2", ["1"]);
+    const references = new References(["parts", "wholes"]);
+    references.uses.provide("wholes", () => [["w/all", [{ controller: "parts", ref: "2" }]]]);
+    references.notePass("wholes", [["w/all", "x"]]);
+
+    const { actions, withheld } = awaitUsers(
+      plan(goes, { type: "delete", observed: whole }),
+      ground([part, whole], references),
+    );
+
+    expect(actions).toEqual([]);
+    expect(withheld.map(({ message }) => message.split(" uses ")[0])).toEqual(["w/all in wholes", "a/whole"]);
+  });
+
   test("waits until every other controller has had a pass, well or not", () => {
     const references = new References(["parts", "wholes"]);
 

@@ -55,11 +55,9 @@ export interface UsesGround<Body> {
 export function awaitUsers<Body>(plan: Plan<Body>, ground: UsesGround<Body>): Plan<Body> {
   if (!plan.actions.some(({ type }) => type === "delete")) return plan;
   const { name } = ground.controller;
-  const own = ownUsers(plan, ground);
   const others = ground.references?.uses.usersOf(name);
   const unsettled = ground.references?.unsettledBeside(name);
-
-  const whyUsed = (ref: string): string | undefined => {
+  const whyUsed = (ref: string, own: ReadonlyMap<string, string>): string | undefined => {
     const other = others?.get(ref);
     const user = own.get(ref) ?? (other === undefined ? undefined : `${other.key} in ${other.controller}`);
     if (user !== undefined) return `${user} uses it; it goes by itself when nothing of ours uses it any more`;
@@ -68,6 +66,17 @@ export function awaitUsers<Body>(plan: Plan<Body>, ground: UsesGround<Body>): Pl
       : `it is not known yet whether anything in ${unsettled} uses it`;
   };
 
+  let result = plan;
+  // What stays keeps what it uses itself.
+  for (let before = -1; before !== result.withheld.length;) {
+    before = result.withheld.length;
+    const own = ownUsers(result, ground);
+    result = withheld(result, (ref) => whyUsed(ref, own));
+  }
+  return result;
+}
+
+function withheld<Body>(plan: Plan<Body>, whyUsed: (ref: string) => string | undefined): Plan<Body> {
   const actions: Action<Body>[] = [];
   const kept: Withheld<Body>[] = [];
   for (const action of plan.actions) {
