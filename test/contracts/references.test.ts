@@ -159,7 +159,7 @@ for (const { name, start, isPresent } of DOUBLES) {
       expect(counts()).toEqual([3, 1]);
       expect(exit).toBe(2);
       expect(out).toMatch(/_slos\/checkout in slos uses it/);
-      expect(calls.filter((call) => call.startsWith("DELETE"))).toHaveLength(3);
+      expect(calls.filter((call) => call.startsWith("DELETE"))).toHaveLength(2);
     });
 
     test("a plan says the whole of it beforehand, and writes nothing", async () => {
