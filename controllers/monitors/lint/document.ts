@@ -28,8 +28,8 @@ export function documentFields(alert: Draft): DocumentFields {
     return { ok: false, message: `a document can't say the option ${unsaid[0]}; remove it` };
   const isStated = new Set(given.map(([option]) => camelCase(option)));
   const made = Object.entries(optionFieldsOf(options, type)).filter(
-    // Nobody reads of a recovery, a repetition or a delay that isn't there unless it would come by default.
-    ([field, value]) => isStated.has(field) || WINDOWS.has(field) || comesByDefault(field, value, alert),
+    // Where the list says nothing, what dd-observe does by default is what people want: see docs/alert-routing.md.
+    ([field]) => isStated.has(field) || WINDOWS.has(field),
   );
   Object.assign(fields, Object.fromEntries(made));
   if (tags.length > 0) fields["tags"] = tags;
@@ -40,14 +40,6 @@ export function documentFields(alert: Draft): DocumentFields {
 }
 
 const WINDOWS: ReadonlySet<string> = new Set(["triggerWindow", "recoveryWindow"]);
-
-/** True if leaving a field out would let a default of dd-observe in; see docs/alert-routing.md. */
-function comesByDefault(field: string, value: unknown, { priority, query, options }: Draft): boolean {
-  if (field === "renotifyInterval") return priority === 1 || priority === 2;
-  if (field === "renotifyStatuses") return true;
-  if (field === "newHostDelay") return options["new_group_delay"] === undefined;
-  return field.endsWith("Recovery") && value === false && query.includes("/");
-}
 
 /** What Datadog itself fills in where an option is absent; see the monitors' canonical form. */
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
