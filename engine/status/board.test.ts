@@ -227,3 +227,20 @@ test("services named as what every object inherits have statuses of their own", 
 
   expect(board.all().map(({ service }) => service)).toEqual(names);
 });
+
+test("an object that belongs to somebody else now is stored with its new owner, and with whether it stays", () => {
+  const { board } = startBoard();
+  const memory = new Memory();
+  board.addMemory("toys", memory);
+  const objects = [{ controller: "toys", key: "_toys/a", ref: "a", applied: "hash" }];
+  board.restore([
+    { ...STORED, objects },
+    { ...STORED, service: "web" },
+  ]);
+
+  memory.move("_toys/a", { owner: "web", retain: true });
+
+  const stored = board.takeChanged(10);
+  expect(stored.get("ray")?.objects).toEqual([]);
+  expect(stored.get("web")?.objects).toEqual([{ ...objects[0], retain: true }]);
+});

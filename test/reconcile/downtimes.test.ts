@@ -8,7 +8,7 @@ import type { DesiredObject } from "../../engine/plan/plan.ts";
 import { kindTarget, type KindWorldOptions } from "../builders/kind-world.ts";
 import { CLUSTER } from "../builders/monitors.ts";
 import { fieldsOf, textsOf } from "../fakes/datadog-api.ts";
-import { startFakeDatadog, type FakeDatadog, type Fault } from "../fakes/datadog.ts";
+import { startFakeDatadog, type FakeDatadog, type FakeDatadogOptions, type Fault } from "../fakes/datadog.ts";
 import { bringInLine, desired, observedByKey, signal } from "../target-contract.ts";
 
 const running: FakeDatadog[] = [];
@@ -17,8 +17,11 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((api) => api.stop()));
 });
 
-async function startWorld(options: KindWorldOptions<DowntimeBody> = {}) {
-  const api = await startFakeDatadog();
+async function startWorld(
+  options: KindWorldOptions<DowntimeBody> = {},
+  { permissions }: Pick<FakeDatadogOptions, "permissions"> = {},
+) {
+  const api = await startFakeDatadog(permissions === undefined ? {} : { permissions });
   running.push(api);
   const world = kindTarget<DowntimeBody>(
     api,
@@ -252,6 +255,25 @@ describe("calls", () => {
 
     expect(before).toBe(1);
     expect(api.log).toHaveLength(before);
+  });
+
+  test("need no right where nothing is wished, and say which one is missing once something is", async () => {
+    let isWished = false;
+    const { api, target } = await startWorld(
+      { hasWishes: () => isWished },
+      { permissions: ["monitors_read", "monitors_write"] },
+    );
+
+    const before = await target.observe(signal());
+    await target.observe(signal());
+    const calls = api.log.length;
+    isWished = true;
+
+    expect({ before, calls }).toEqual({ before: [], calls: 1 });
+    await expect(target.observe(signal())).rejects.toMatchObject({
+      failure: "unauthorized",
+      hint: expect.stringContaining("monitors_downtime"),
+    });
   });
 
   test("go on where something of ours was found", async () => {
