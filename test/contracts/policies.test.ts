@@ -99,6 +99,8 @@ describe.skipIf(consulBinary() === undefined)(
         "monitors_downtime",
         "metrics_read",
         "metric_tags_write",
+        "dashboards_read",
+        "dashboards_write",
       ]);
       expect(world.complaints()).toEqual([]);
     });
