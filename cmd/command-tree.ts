@@ -42,7 +42,7 @@ const RULES: readonly SettingName[] = ["clusterId", "policy", "packsDir"];
 const PASS: readonly SettingName[] = [...CONSUL, ...DATADOG, ...NODE, ...RULES, "grace", "maxDeletes"];
 const RUN: readonly SettingName[] = [...PASS, "httpAddr", "resync", "logLevel"];
 
-const KINDS = "services|monitors|dashboards|downtimes|metric-tags|files|packs|nodes";
+const KINDS = "services|monitors|slos|dashboards|downtimes|metric-tags|files|packs|nodes";
 
 /** Every command, in the order in which help and the reference show them. */
 const COMMANDS: readonly Description[] = [

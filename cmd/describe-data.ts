@@ -6,7 +6,7 @@ import type { StoredEvent } from "../engine/status/status.ts";
 import { knownServices } from "./facts.ts";
 import type { Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";
-import { DOWNTIMES, METRIC_TAGS, viewObjects, type ObjectView, type ObjectViews } from "./objects-view.ts";
+import { DOWNTIMES, METRIC_TAGS, SLOS, viewObjects, type ObjectView } from "./objects-view.ts";
 import { noSuchService } from "./names.ts";
 import {
   effectiveFields,
@@ -77,8 +77,6 @@ export async function describeService(look: Look, service: string): Promise<Desc
   const broken = [...held]
     .filter(([key]) => resolution?.state !== "held" && ownerOfKey(key) === service && key.includes("/"))
     .map(([key, because]) => ({ name: key.slice(key.lastIndexOf("/") + 1), because }));
-  const ofService = ({ objects }: ObjectViews): readonly ObjectView[] =>
-    objects.filter(({ owner }) => owner === service);
   const conditions = conditionsOf(view.statuses);
   const files = filesOf(view);
   const check = wish?.pack.check;
@@ -120,18 +118,7 @@ export async function describeService(look: Look, service: string): Promise<Desc
     fields,
     conditions,
     monitors,
-    objects: [
-      {
-        kind: DOWNTIMES.controller,
-        title: DOWNTIMES.title,
-        list: ofService(await viewObjects(look, DOWNTIMES)),
-      },
-      {
-        kind: METRIC_TAGS.controller,
-        title: METRIC_TAGS.title,
-        list: ofService(await viewObjects(look, METRIC_TAGS)),
-      },
-    ].filter(({ list }) => list.length > 0),
+    objects: await otherObjects(look, service),
     statesUnknown: notAsked,
     files: files.map((file) => ({
       ...file,
@@ -141,6 +128,22 @@ export async function describeService(look: Look, service: string): Promise<Desc
       .flatMap(({ writer, events }) => events.map((event) => ({ ...event, writer })))
       .sort((a, b) => (a.lastSeen < b.lastSeen ? 1 : -1)),
   };
+}
+
+/** What a service has in Datadog beside monitors, by kind, without the kinds of which it has nothing. */
+async function otherObjects(look: Look, service: string): Promise<Described["objects"]> {
+  const views = [
+    [SLOS, await viewObjects(look, SLOS)],
+    [DOWNTIMES, await viewObjects(look, DOWNTIMES)],
+    [METRIC_TAGS, await viewObjects(look, METRIC_TAGS)],
+  ] as const;
+  return views
+    .map(([{ controller, title }, { objects }]) => ({
+      kind: controller,
+      title,
+      list: objects.filter(({ owner }) => owner === service),
+    }))
+    .filter(({ list }) => list.length > 0);
 }
 
 function fieldsOf(resolution: Resolution | undefined, ground: OriginGround): readonly EffectiveField[] {

@@ -5,6 +5,8 @@ import { withoutMark } from "../controllers/datadog/text-mark.ts";
 import type { MetricTagsBody } from "../controllers/metric-tags/canonical.ts";
 import { querySources } from "../controllers/metric-tags/index.ts";
 import { compileMetricTags } from "../controllers/metric-tags/snapshot.ts";
+import type { SloBody } from "../controllers/slos/canonical.ts";
+import { compileSlos } from "../controllers/slos/compile.ts";
 import type { Desired, DesiredObject } from "../engine/plan/plan.ts";
 import type { Snapshot } from "../engine/sources/snapshot.ts";
 import { clusterIdIfKnown, type Look } from "./look.ts";
@@ -62,6 +64,15 @@ export const METRIC_TAGS: ViewedKind<MetricTagsBody> = {
   // Somebody else's configuration may have what a query asks for, or there is nothing to configure.
   isNeedless: (object) => "isDerived" in object && object.isDerived === true,
   pathOf: (id) => `/metric/summary?metric=${encodeURIComponent(id)}`,
+};
+
+export const SLOS: ViewedKind<SloBody> = {
+  controller: "slos",
+  title: "SLOs",
+  compile: compileSlos,
+  titleOf: ({ name, timeframe, target_threshold: target }) => `${name}: ${target ?? "?"} % in ${timeframe}`,
+  isNeedless: () => false,
+  pathOf: (id) => `/slo?slo_id=${encodeURIComponent(id)}`,
 };
 
 /** Joins what is wished and what the operator remembers. Datadog isn't asked. */

@@ -12,6 +12,7 @@ import { compileDowntimes } from "../../controllers/downtimes/snapshot.ts";
 import { querySources } from "../../controllers/metric-tags/index.ts";
 import { compileMetricTags } from "../../controllers/metric-tags/snapshot.ts";
 import { compileMonitors } from "../../controllers/monitors/compile.ts";
+import { compileSlos } from "../../controllers/slos/compile.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { packsOf } from "../connect.ts";
@@ -148,6 +149,7 @@ function compileProblems(accepted: NonNullable<Validated["accepted"]>, text: str
   const snapshot = { services, paused: new Set<string>() };
   const compiles = [
     compileMonitors("cluster", { appUrl: APP_URL }),
+    compileSlos("cluster"),
     compileDashboards("cluster"),
     compileDowntimes("cluster"),
     compileMetricTags(querySources("cluster", APP_URL)),

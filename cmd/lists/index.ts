@@ -3,7 +3,7 @@ import { listFiles } from "./files.ts";
 import type { List } from "./listing.ts";
 import { listMonitors } from "./monitors.ts";
 import { listNodes } from "./nodes.ts";
-import { listDowntimes, listMetricTags } from "./objects.ts";
+import { listDowntimes, listMetricTags, listSlos } from "./objects.ts";
 import { listPacks } from "./packs.ts";
 import { listServices } from "./services.ts";
 
@@ -11,6 +11,7 @@ import { listServices } from "./services.ts";
 export const LISTS = {
   services: listServices,
   monitors: listMonitors,
+  slos: listSlos,
   dashboards: listDashboards,
   downtimes: listDowntimes,
   "metric-tags": listMetricTags,

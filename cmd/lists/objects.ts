@@ -2,6 +2,7 @@ import { didYouMean } from "../../crds/suggest.ts";
 import {
   DOWNTIMES,
   METRIC_TAGS,
+  SLOS,
   viewObjects,
   type ObjectState,
   type ObjectView,
@@ -12,6 +13,7 @@ import type { Cell } from "../table.ts";
 import type { List, Listed, Opened } from "./listing.ts";
 
 export const listDowntimes: List = async (opened, names) => await listObjects(opened, names, DOWNTIMES);
+export const listSlos: List = async (opened, names) => await listObjects(opened, names, SLOS);
 export const listMetricTags: List = async (opened, names) => await listObjects(opened, names, METRIC_TAGS);
 
 /** @param names Owners, keys, or what stands behind a key's slash. */
@@ -46,7 +48,7 @@ async function listObjects<Body>(
       ]),
       data: shown,
       notes: [...held]
-        .filter(([key]) => key.startsWith("_metrics/") && kind.controller === "metric-tags")
+        .filter(([key]) => isHeldKey(key, kind.controller))
         .map(([key, why]) => `${key} stays as it is: ${why}`),
     },
   };
@@ -57,7 +59,13 @@ function isNamed({ key, owner }: ObjectView, name: string): boolean {
 }
 
 function isHeld(held: ReadonlyMap<string, string>, name: string): boolean {
-  return held.has(name) || held.has(`_metrics/${name}`);
+  return held.has(name) || held.has(`_metrics/${name}`) || held.has(`_slos/${name}`);
+}
+
+/** What is held of other kinds is told of by their own lists; a service that is held as a whole, by the list of services. */
+function isHeldKey(key: string, controller: string): boolean {
+  if (controller === "metric-tags") return key.startsWith("_metrics/");
+  return controller === "slos" && (key.startsWith("_") ? key.startsWith("_slos/") : key.includes("/"));
 }
 
 const STATES: Readonly<Record<ObjectState, Cell>> = {

@@ -12,7 +12,8 @@ import { noteIntents, type IntentLog } from "./intent-log.ts";
 import { nextDriftEnd } from "../plan/drift.ts";
 import { changedKeys } from "../plan/patch.ts";
 import { frozenNow } from "../plan/freeze.ts";
-import { ownerOf, type Desired, type Plan } from "../plan/plan.ts";
+import { expectedRef } from "../plan/expected.ts";
+import { keyOf, ownerOf, type Desired, type Plan } from "../plan/plan.ts";
 import { applyPolicies, type DeleteLimit } from "../plan/policies.ts";
 import { Binder, type Bound, type References } from "../plan/references.ts";
 import { awaitUsers, type Use } from "../plan/uses.ts";
@@ -230,6 +231,9 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const compiled = this.#bind(snapshot);
     const plan = await planPass(this.#planInput(snapshot, compiled, fresh, signal));
     this.#noteReferences();
+    // What refers to it can be planned as well.
+    const created = plan.actions.filter(({ type }) => type === "create").map(keyOf);
+    this.#options.references?.noteChanges(this.name, new Map(created.map((key) => [key, expectedRef(key)])));
     return { desired: compiled.desired, plan };
   }
 

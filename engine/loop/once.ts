@@ -2,6 +2,7 @@ import type { Problem } from "../../crds/problem.ts";
 import type { Absence } from "../plan/absence.ts";
 import type { ControllerLoop, Preview } from "./loop.ts";
 import { referencesOf, restore, startLoop, tell, tidy, type PassOptions } from "./operator.ts";
+import { keyOf } from "../plan/plan.ts";
 import type { Report } from "./reconcile.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
 import { flushStatuses } from "../status/status-writer.ts";
@@ -48,9 +49,9 @@ export async function passOnce<S extends Snapshot>(
       tell(options, snapshot, waiting);
     },
     first: pass,
-    again: async (loop, { outcomes }) => {
+    again: async (loop, before) => {
       const report = await pass(loop);
-      return report === undefined ? undefined : { ...report, outcomes: [...outcomes, ...report.outcomes] };
+      return report === undefined ? undefined : joined(before, report);
     },
     end: async (absence, loops) => {
       for (const registration of options.registrations)
@@ -61,6 +62,22 @@ export async function passOnce<S extends Snapshot>(
     },
   });
   return passed;
+}
+
+/** Two passes told as one: what the first wrote isn't as it was, and what it failed at isn't kept back besides. */
+function joined(before: Report<unknown>, after: Report<unknown>): Report<unknown> {
+  const again = new Set(after.outcomes.map(({ key }) => key));
+  const kept = before.outcomes.filter(({ key }) => !again.has(key));
+  const failed = new Set(kept.filter(({ error }) => error !== undefined).map(({ key }) => key));
+  const standing = new Set(
+    kept.filter(({ type, error }) => type !== "delete" && error === undefined).map(({ key }) => key),
+  );
+  return {
+    ...after,
+    outcomes: [...before.outcomes, ...after.outcomes],
+    withheld: after.withheld.filter(({ action }) => !failed.has(keyOf(action))),
+    unchanged: Math.max(0, after.unchanged - standing.size),
+  };
 }
 
 interface Rounds<S extends Snapshot, Result> {

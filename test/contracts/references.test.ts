@@ -162,6 +162,23 @@ for (const { name, start, isPresent } of DOUBLES) {
       expect(calls.filter((call) => call.startsWith("DELETE"))).toHaveLength(2);
     });
 
+    test("are planned before anything is there, each with what it names, and validated as far as they can be", async () => {
+      const { wish, run, double } = await startWorld();
+      wish("web", ALL);
+      wish("_slos/checkout", GLOBAL);
+
+      const { exit, out } = await run("plan --role controller --validate");
+      const json = JSON.parse((await run("plan --role controller -o json")).out) as { summary: object };
+
+      expect({ exit, out }).toMatchObject({
+        exit: 2,
+        out: expect.stringMatching(/^[67] to create; 0 as wished\.$/m),
+      });
+      expect(json.summary).toMatchObject({ withheld: 0 });
+      expect(double.requests().filter((call) => call.endsWith("/validate"))).not.toEqual([]);
+      expect(double.writes()).toBe(0);
+    });
+
     test("a plan says the whole of it beforehand, and writes nothing", async () => {
       const { wish, apply, run, double } = await startWorld();
       wish("web", ALL);

@@ -104,7 +104,10 @@ describe("get", () => {
   });
 
   test.for([
-    ["get foo", "there is no kind foo; there are services, monitors, files, packs, nodes"],
+    [
+      "get foo",
+      "there is no kind foo; there are services, monitors, slos, dashboards, downtimes, metric-tags, files, packs, nodes",
+    ],
     ["get monitor", ""],
     ["get pakcs", "there is no kind pakcs; did you mean packs?"],
     ["get services rayy", "did you mean ray?"],
