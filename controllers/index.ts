@@ -1,6 +1,7 @@
 import type { Registration } from "../engine/loop/operator.ts";
 import type { NodeSnapshot, Snapshot } from "../engine/sources/snapshot.ts";
 import { agentConfig } from "./agent-config/index.ts";
+import { catalog } from "./catalog/index.ts";
 import { dashboards } from "./dashboards/index.ts";
 import type { ClusterDeps, NodeDeps } from "./deps.ts";
 import { downtimes } from "./downtimes/index.ts";
@@ -15,6 +16,7 @@ export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<
   dashboards,
   downtimes,
   metricTags,
+  catalog,
 ];
 
 /** What every machine keeps for itself. One line each. */

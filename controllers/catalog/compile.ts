@@ -1,6 +1,8 @@
-import type { Compiled } from "../../engine/plan/compile.ts";
-import type { DesiredObject } from "../../engine/plan/plan.ts";
+import type { Wish } from "../../crds/resolve.ts";
+import { compileEach, remember, type Compiled } from "../../engine/plan/compile.ts";
+import type { Desired, DesiredObject } from "../../engine/plan/plan.ts";
 import { reference } from "../../engine/plan/references.ts";
+import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import { markTags } from "../datadog/mark.ts";
 import type { Json } from "../monitors/canonical.ts";
 import { allTags } from "../scope.ts";
@@ -48,6 +50,25 @@ export interface EntityContext {
   readonly appUrl: string;
   /** Keys of the dashboards on which the service is seen, the most telling first. */
   readonly dashboards: readonly string[];
+}
+
+/** Works out the entities of all services that wish to be in the catalog. */
+export function compileCatalog(
+  clusterId: string,
+  appUrl: string,
+): (snapshot: Snapshot) => Desired<EntityBody> {
+  const compileOne = remember((wish: Wish) =>
+    entityOf(wish, { clusterId, appUrl, dashboards: dashboardsOf(wish) }),
+  );
+  return compileEach({ compileOne });
+}
+
+/** A service's own dashboards, then those that its pack adds a section to. */
+function dashboardsOf({ service, dashboards, pack }: Wish): readonly string[] {
+  return [
+    ...Object.keys(dashboards).map((name) => `${service}/${name}`),
+    ...Object.keys(pack.dashboards).map((name) => `_dashboards/${name}`),
+  ];
 }
 
 /** The key of a service's entity. There is one for each. */

@@ -12,6 +12,8 @@ export interface KindRegistration<Body> {
   readonly name: string;
   readonly condition: string;
   readonly noun: string;
+  /** True if Datadog is not asked even once while nobody wishes such an object and none is remembered. */
+  readonly needsNoFirstLook?: boolean;
   readonly compile: (snapshot: Snapshot) => Desired<Body>;
   readonly kind: (connection: Connection) => DatadogKind<Body>;
   /** What is remembered of the objects, where the kind itself has to know. */
@@ -21,7 +23,15 @@ export interface KindRegistration<Body> {
 /** Makes the controller of one kind, or says which key is missing. */
 export function registerKind<Body>(
   deps: ClusterDeps,
-  { name, condition, noun, compile, kind: makeKind, memory = new Memory() }: KindRegistration<Body>,
+  {
+    name,
+    condition,
+    noun,
+    needsNoFirstLook,
+    compile,
+    kind: makeKind,
+    memory = new Memory(),
+  }: KindRegistration<Body>,
 ): Registration<Snapshot> {
   const connection = connect(deps);
   if (connection === undefined) {
@@ -50,6 +60,7 @@ export function registerKind<Body>(
         wanted: (key) => wanted.get(key)?.body,
         // A list of monitors names the organisation, and is worth its call.
         hasWishes: name === "monitors" ? undefined : () => wanted.size > 0,
+        needsNoFirstLook,
         open: () => deps.openIntents(name),
         isApproved: (_reason, hash) => deps.approved().has(hash),
         onBackup: async (reason, key, json) => await deps.onBackup(name, key, reason, json),

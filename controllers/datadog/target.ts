@@ -29,6 +29,8 @@ export interface MarkedObjectsOptions<Body> extends CreateTiming {
   readonly wanted?: ((key: string) => Body | undefined) | undefined;
   /** True if anything is wished. Without it every look is made, even where there can be nothing to see. */
   readonly hasWishes?: (() => boolean) | undefined;
+  /** True if nothing is there that isn't remembered, so that a look without a wish needs not be made even once. */
+  readonly needsNoFirstLook?: boolean | undefined;
   /** True if a person has approved exactly this. */
   readonly isApproved?: Approval | undefined;
   /** Called with the full JSON of what is about to be deleted or overwritten, and waited for. */
@@ -60,6 +62,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
   /** What was asked for in this process, so that the options it sets are compared. */
   readonly #asked = new Map<string, Body>();
   #hasObserved = false;
+  #hasAskedOrganisation = false;
   /** How many keys of ours the last look found. Undefined before the first. */
   #found: number | undefined;
   duplicates: ReadonlyMap<string, readonly string[]> = new Map();
@@ -90,9 +93,9 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
   async observe(signal: AbortSignal): Promise<readonly ObservedObject<Body>[]> {
     const { organisation, isApproved = () => false, wanted } = this.#options;
     signal.throwIfAborted();
-    if (this.#isIdle()) return [];
     if (!this.#hasObserved) this.#creator.inherit();
     this.#hasObserved = true;
+    if (this.#isIdle()) return [];
     this.#forgetOver();
     const known = new Set([...this.#memory.entries()].map(([, { ref }]) => ref));
     const listing = await this.#list(signal, known);
@@ -104,6 +107,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     if (this.#isIdle()) return [];
     const isEmptied = byKey.size === 0 && this.#memory.size > 0;
     const isOrganisationKnown = await organisation.expect(signal, { afresh: isEmptied });
+    this.#hasAskedOrganisation = true;
     if (isEmptied) {
       await expectSomething({
         noun: this.#kind.noun,
@@ -135,9 +139,10 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
 
   /** True if nothing was there at the last look and nobody has wished anything since: then there is nothing to look for. */
   #isIdle(): boolean {
-    const { hasWishes } = this.#options;
+    const { hasWishes, needsNoFirstLook } = this.#options;
     if (hasWishes === undefined || hasWishes()) return false;
-    return this.#found === 0 && this.#memory.size === 0 && !this.#creator.hasOpen;
+    const isEmpty = this.#found === 0 || (this.#found === undefined && needsNoFirstLook === true);
+    return isEmpty && this.#memory.size === 0 && !this.#creator.hasOpen;
   }
 
   isOver(body: Body): boolean {
@@ -169,6 +174,9 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     }
     if (this.#kind.markIn(body)?.key !== key)
       throw new Error(`The ${noun} ${key} was compiled without its mark`);
+    // Where there was nothing to look for, nobody has asked yet where the first wish is written to.
+    if (!this.#hasAskedOrganisation) await this.#options.organisation.expect(signal);
+    this.#hasAskedOrganisation = true;
     this.#asked.set(key, body);
     return action.type === "create" ? this.#create(action, signal) : this.#update(action, signal);
   }

@@ -93,15 +93,7 @@ describe.skipIf(consulBinary() === undefined)(
       await world.editByHand();
       await expect.poll(() => world.isRight(), { timeout: 20_000 }).toBe(true);
 
-      expect(scopes).toEqual([
-        "monitors_read",
-        "monitors_write",
-        "monitors_downtime",
-        "metrics_read",
-        "metric_tags_write",
-        "dashboards_read",
-        "dashboards_write",
-      ]);
+      expect(scopes).toEqual(SCOPES);
       expect(world.complaints()).toEqual([]);
     });
 

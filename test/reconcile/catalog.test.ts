@@ -1,0 +1,205 @@
+import { afterEach, describe, expect, test } from "vitest";
+
+import { Organisation } from "../../controllers/datadog/organisation.ts";
+import type { MarkedObjectsOptions } from "../../controllers/datadog/target.ts";
+import type { EntityBody } from "../../controllers/catalog/canonical.ts";
+import { Memory } from "../../engine/plan/memory.ts";
+import { catalogTarget, wishedEntity } from "../builders/catalog-world.ts";
+import { startCommandWorld, type CommandWorld } from "../builders/command-world.ts";
+import { startFakeDatadog, type FakeDatadog, type Fault } from "../fakes/datadog.ts";
+import { bringInLine, desired, signal, testTargetContract } from "../target-contract.ts";
+
+const running: { stop(): Promise<unknown> }[] = [];
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((one) => one.stop()));
+});
+
+async function startWorld(options: Partial<MarkedObjectsOptions<EntityBody>> = {}) {
+  const api = await startFakeDatadog();
+  running.push(api);
+  return { api, target: catalogTarget(api, options) };
+}
+
+async function startCommands(): Promise<CommandWorld> {
+  const world = await startCommandWorld();
+  running.push({ stop: async () => await world[Symbol.asyncDispose]() });
+  return world;
+}
+
+const byHand = (name: string, tags: readonly string[] = []) => ({
+  apiVersion: "v3",
+  kind: "service",
+  metadata: { name, description: "By hand.", tags },
+});
+
+function catalogCalls({ log }: FakeDatadog): readonly string[] {
+  return log.filter(({ path }) => path.startsWith("/api/v2/catalog")).map(({ method }) => method);
+}
+
+testTargetContract<EntityBody>("the catalog", async () => {
+  const { api, target } = await startWorld();
+  return {
+    target,
+    wish: (service, variant) => wishedEntity(service, `Variant ${variant}.`),
+    writes: () => api.writes,
+    count: () => api.entities.size,
+    stop: () => Promise.resolve(),
+  };
+});
+
+describe("whose an entity is", () => {
+  test("one that somebody else defined is never overwritten, and the message says how to hand it over", async () => {
+    const { api, target } = await startWorld();
+    api.add("catalog", byHand("ray"));
+    const before = structuredClone([...api.entities]);
+
+    const failed = bringInLine(target, desired([wishedEntity("ray")]));
+
+    await expect(failed).rejects.toMatchObject({
+      failure: "conflict",
+      hint: expect.stringContaining(
+        "dd-observe-key:ray/entity, dd-observe-owner:dc1, managed-by:dd-observe",
+      ) as string,
+    });
+    expect([...api.entities]).toEqual(before);
+  });
+
+  test("one that was handed over by its tags becomes what is wished", async () => {
+    const { api, target } = await startWorld();
+    const tags = ["managed-by:dd-observe", "dd-observe-owner:dc1", "dd-observe-key:ray/entity"];
+    api.add("catalog", byHand("ray", tags));
+
+    await bringInLine(target, desired([wishedEntity("ray")]));
+
+    expect([...api.entities.values()].map(({ schema }) => schema)).toMatchObject([
+      { metadata: { description: "Batch jobs.", owner: "ml" } },
+    ]);
+  });
+
+  test("a copy under another name, mark and all, and another tool's entity are left alone", async () => {
+    const { api, target } = await startWorld();
+    await bringInLine(target, desired([wishedEntity("ray")]));
+    const ours = api.entities.get("service:default/ray")!.schema;
+    api.add("catalog", { ...ours, metadata: { ...(ours["metadata"] as object), name: "ray-copy" } });
+    api.add("catalog", byHand("web", ["managed-by:terraform"]));
+    const others = ["service:default/ray-copy", "service:default/web"];
+    const before = structuredClone(others.map((ref) => api.entities.get(ref)));
+
+    await bringInLine(target, desired([wishedEntity("ray", "New.")]));
+    await bringInLine(target, desired([]));
+
+    expect([...api.entities.keys()]).toEqual(others);
+    expect(others.map((ref) => api.entities.get(ref))).toEqual(before);
+  });
+
+  test("what lost its mark while it was looked at is not changed", async () => {
+    const { api, target } = await startWorld();
+    await bringInLine(target, desired([wishedEntity("ray")]));
+    const [observed] = await target.observe(signal());
+    api.edit("catalog", "service:default/ray", { metadata: { tags: ["mine:now"] } });
+    const before = structuredClone([...api.entities]);
+
+    await expect(target.apply({ type: "delete", observed: observed! }, signal())).rejects.toMatchObject({
+      failure: "conflict",
+    });
+
+    expect([...api.entities]).toEqual(before);
+  });
+
+  test("a person's edit is set right", async () => {
+    const { api, target } = await startWorld();
+    const wished = desired([wishedEntity("ray")]);
+    await bringInLine(target, wished);
+    api.edit("catalog", "service:default/ray", { metadata: { owner: "web" }, spec: { tier: "9" } });
+
+    await bringInLine(target, wished);
+
+    expect((await target.observe(signal()))[0]?.body).toEqual(wishedEntity("ray").body);
+  });
+});
+
+const STRIKES: readonly Omit<Fault, "method">[] = [
+  { kind: "status", status: 500 },
+  { kind: "reset" },
+  { kind: "hang" },
+  { kind: "html" },
+];
+
+test.for(STRIKES.flatMap((strike) => [strike, { ...strike, after: true }]))(
+  "a lost answer to a write is made good: %j",
+  async (strike) => {
+    const { api, target } = await startWorld({ lagMs: 1 });
+    api.fault({ ...strike, method: "POST" });
+    const wished = desired([wishedEntity("ray")]);
+
+    for (let pass = 0; pass < 3; pass++) {
+      await bringInLine(target, wished).catch((error: unknown) => {
+        expect(error).toMatchObject({ failure: "ambiguous" });
+      });
+    }
+
+    expect([...api.entities.keys()]).toEqual(["service:default/ray"]);
+    expect(await bringInLine(target, wished)).toMatchObject({ actions: [], unchanged: 1 });
+  },
+);
+
+describe("where nobody wishes one", () => {
+  test("Datadog is not asked at all", async () => {
+    const { api, target } = await startWorld({ isResting: () => true });
+
+    expect(await target.observe(signal())).toEqual([]);
+
+    expect(api.log).toEqual([]);
+  });
+
+  test("the first wish is written only where the organisation is the one of last time", async () => {
+    const api = await startFakeDatadog({ orgId: 2 });
+    running.push(api);
+    api.add({ name: "any" });
+    const organisation = new Organisation({ remembered: 1, read: async () => 2 });
+    let isResting = true;
+    const target = catalogTarget(api, { organisation, isResting: () => isResting, memory: new Memory() });
+    await target.observe(signal());
+    isResting = false;
+
+    const written = target.apply({ type: "create", desired: wishedEntity("ray") }, signal());
+
+    await expect(written).rejects.toMatchObject({ reason: "OtherOrganisation" });
+    expect(api.entities.size).toBe(0);
+  });
+});
+
+describe("a document", () => {
+  test("that doesn't name the catalog costs no call", async () => {
+    const world = await startCommands();
+    world.register("ray", ["dd-observe"]);
+
+    await world.run("apply");
+    await world.run("plan");
+
+    expect(catalogCalls(world.datadog)).toEqual([]);
+  });
+
+  test("puts its service into the catalog, and takes it out again", async () => {
+    const world = await startCommands();
+    world.register("ray", ["dd-observe"]);
+    world.consul.put("observability/ray", "team: ml\ncatalog: {tier: '1'}\ndependencies: [consul]\n");
+
+    const applied = await world.run("apply --role controller");
+    const made = world.datadog.objects("catalog");
+    const plan = await world.run("plan --role controller");
+    world.consul.put("observability/ray", "team: ml\n");
+    await world.run("apply --role controller");
+
+    expect(applied.exit).toBe(0);
+    expect(made).toMatchObject([
+      {
+        metadata: { name: "ray", owner: "ml", links: [{ name: "Monitors" }] },
+        spec: { tier: "1", dependsOn: ["service:default/consul"] },
+      },
+    ]);
+    expect(plan).toMatchObject({ exit: 0 });
+    expect(world.datadog.objects("catalog")).toEqual([]);
+  });
+});
