@@ -40,7 +40,8 @@ const DATADOG: readonly SettingName[] = ["datadogUrl", "datadogSite"];
 const NODE: readonly SettingName[] = ["nodeName", "confdDir", "agentUrl", "agentReload"];
 const RULES: readonly SettingName[] = ["clusterId", "policy", "packsDir"];
 const PASS: readonly SettingName[] = [...CONSUL, ...DATADOG, ...NODE, ...RULES, "grace", "maxDeletes"];
-const RUN: readonly SettingName[] = [...PASS, "httpAddr", "resync", "logLevel"];
+const APPLY: readonly SettingName[] = [...PASS, "changeEvents"];
+const RUN: readonly SettingName[] = [...APPLY, "httpAddr", "resync", "costInterval", "logLevel"];
 
 const KINDS = "services|monitors|slos|dashboards|downtimes|metric-tags|files|packs|nodes";
 
@@ -78,7 +79,7 @@ const COMMANDS: readonly Description[] = [
     summary: "make one pass, then exit",
     details:
       "Does once what the operator does all the time, under the same lock, and stores what there is to say. While a controller leads, it refuses rather than write beside it. Grace periods go on from one run to the next.",
-    settings: PASS,
+    settings: APPLY,
     options: [
       roleOption(),
       outputOption(["table", "json", "yaml"]),

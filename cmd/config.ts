@@ -40,6 +40,9 @@ export interface Config {
   readonly resyncMs: number;
   readonly graceMs: number;
   readonly limit: DeleteLimit;
+  readonly changeEvents: boolean;
+  /** 0 for never. */
+  readonly costIntervalMs: number;
   readonly policy: Policy;
   readonly packDirs: readonly string[];
   readonly logLevel: LogLevel;
@@ -99,6 +102,8 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
     resyncMs: duration("resync", must("resync")),
     graceMs: duration("grace", must("grace")),
     limit: deleteLimit(must("maxDeletes")),
+    changeEvents: onOrOff("changeEvents", must("changeEvents")),
+    costIntervalMs: duration("costInterval", must("costInterval")),
     policy: policy(get("policy")),
     packDirs: directories(get("packsDir")),
     logLevel: logLevel(must("logLevel")),
@@ -154,6 +159,11 @@ export function duration(name: SettingName, text: string): number {
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text)
     throw wrong(name, text, "a duration such as 90s, 10m or 1h30m");
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * UNITS[unit!]!, 0);
+}
+
+function onOrOff(name: SettingName, text: string): boolean {
+  if (text !== "on" && text !== "off") throw wrong(name, text, "on or off");
+  return text === "on";
 }
 
 function deleteLimit(text: string): DeleteLimit {

@@ -2,6 +2,7 @@ import { toError } from "../clients/errors.ts";
 import { readOnlyConsul } from "../clients/consul-read-only.ts";
 import type { Consul, TxnOp } from "../clients/consul.ts";
 import type { ClusterDeps, NodeDeps } from "../controllers/deps.ts";
+import { changeReporter } from "../controllers/change-events/index.ts";
 import { CLUSTER_CONTROLLERS, NODE_CONTROLLERS } from "../controllers/index.ts";
 import { Board } from "../engine/status/board.ts";
 import { Budget } from "../engine/budget.ts";
@@ -48,6 +49,9 @@ export async function openOnce(config: Config, isDryRun: boolean, signal: AbortS
   return { config, consul, clusterId, control, log, isDryRun, signal };
 }
 
+/** How long a command waits at its end for the events that tell what it changed. */
+const LAST_EVENTS_MS = 10_000;
+
 /** The controller role. @param term Without one nothing can be written. */
 export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapshot>> {
   const { config, consul, control, log, isDryRun, signal } = once;
@@ -71,6 +75,7 @@ export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapsho
       ? () => undefined
       : (id) => writeOrganisation(config.statePrefix, id, store, log),
   };
+  const reporter = config.changeEvents ? changeReporter(deps, signal) : undefined;
   const options: PassOptions<Snapshot> = {
     settings: settingsOf(once, config.graceMs),
     feed: { control, confirm },
@@ -83,9 +88,17 @@ export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapsho
       if (term === undefined) refuseToWrite();
       await term.check();
     },
+    onChanges: (controller, changes, snapshot) => reporter?.report(controller, changes, snapshot),
     tellsAccepted: true,
   };
-  return { options, snapshot: await confirm(signal), stored };
+  return {
+    options,
+    snapshot: await confirm(signal),
+    async stored() {
+      await stored();
+      await reporter?.flush(LAST_EVENTS_MS);
+    },
+  };
 }
 
 /** The node role of this machine. */

@@ -143,6 +143,20 @@ export const SETTINGS = {
       "how much one pass may delete without approval: a number, a share, or both (the larger counts)",
     default: "10,20%",
   },
+  changeEvents: {
+    env: ["DD_OBSERVE_CHANGE_EVENTS"],
+    flag: "--change-events",
+    value: "on|off",
+    description: "tell in Datadog, by an event, what dd-observe changed there",
+    default: "on",
+  },
+  costInterval: {
+    env: ["DD_OBSERVE_COST_INTERVAL"],
+    flag: "--cost-interval",
+    value: "duration",
+    description: "how often the leader measures what each service costs; 0 for never",
+    default: "1h",
+  },
   policy: {
     env: ["DD_OBSERVE_POLICY_FILE"],
     flag: "--policy",

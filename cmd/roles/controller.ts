@@ -1,3 +1,4 @@
+import { changeReporter } from "../../controllers/change-events/index.ts";
 import { CLUSTER_CONTROLLERS } from "../../controllers/index.ts";
 import { tellProgress } from "../../engine/budget/tell.ts";
 import { campaign, type Standing, type Term } from "../../engine/leader/lease.ts";
@@ -54,6 +55,9 @@ function noteStanding(process: Process, standing: Standing): void {
 /** How often old backups are looked for. */
 const PRUNE_MS = 24 * 3_600_000;
 
+/** How long the end of a term waits for events of what it changed last. */
+const LAST_EVENTS_MS = 2_000;
+
 /** One term as the leader. */
 async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: Term): Promise<void> {
   const { config, consul, settings, log, clusterId, stop } = process;
@@ -86,6 +90,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     organisation: organisation.id,
     onOrganisation: (id: number) => writeOrganisation(config.statePrefix, id, store, log),
   };
+  const reporter = config.changeEvents ? changeReporter(deps, abort) : undefined;
   const pruning = setInterval(() => void pruneBackups(kept), PRUNE_MS);
   pruning.unref();
   void pruneBackups(kept);
@@ -107,6 +112,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
         mayWrite: async () => await term.check(),
         nextTryInMs: () => process.budget.status.down?.nextTryInMs,
         onProgress: (controller, left, total) => process.budget.announce(controller, { left, total }),
+        onChanges: (controller, changes, snapshot) => reporter?.report(controller, changes, snapshot),
         tellsAccepted: true,
       },
       stop,
@@ -115,6 +121,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
   } finally {
     clearInterval(pruning);
     leading.abort();
+    await reporter?.flush(LAST_EVENTS_MS);
     await telling;
     process.known = board.known();
     process.boards.delete("controller");

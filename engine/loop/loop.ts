@@ -1,6 +1,7 @@
 import { toError } from "../../clients/errors.ts";
 import type { Absence } from "../plan/absence.ts";
 import type { Board } from "../status/board.ts";
+import { changesIn, type OwnerChanges } from "./changes.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import type { Controller } from "./controller.ts";
 import type { Log } from "../log.ts";
@@ -47,6 +48,8 @@ export interface LoopOptions<S extends Snapshot, Body> {
   readonly nextTryInMs?: (() => number | undefined) | undefined;
   /** Is told how many actions of a pass are left, and how many there were. */
   readonly onProgress?: ((left: number, total: number) => void) | undefined;
+  /** Is told what a pass changed. Must neither throw nor take long. */
+  readonly onChanges?: ((changes: readonly OwnerChanges[], snapshot: S) => void) | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock?: Clock | undefined;
@@ -208,6 +211,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
 
     const desired = "error" in compiled ? NOTHING : compiled.desired;
     if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);
+    this.#tellChanges(report, snapshot);
     this.#driftNotes?.note(report);
     this.#publisher.publish(snapshot, desired, report, changed);
     this.#noteReferences(report);
@@ -272,6 +276,11 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const { target } = this.#options.controller;
     if (target.uses === undefined) return;
     for (const [key, { body }] of this.#cache.objects()) yield [key, target.uses(body)];
+  }
+
+  #tellChanges(report: Report<Body>, snapshot: S): void {
+    const changes = changesIn(report, this.#options.memory);
+    if (changes.length > 0) this.#options.onChanges?.(changes, snapshot);
   }
 
   async #reconcile(

@@ -5,6 +5,7 @@ import type { Board } from "../status/board.ts";
 import { backoffMs, systemClock } from "../clock.ts";
 import { accepted } from "../status/conditions.ts";
 import { watchControl, type Control } from "../sources/control.ts";
+import type { OwnerChanges } from "./changes.ts";
 import type { Controller } from "./controller.ts";
 import type { Feed } from "../sources/feed.ts";
 import type { Log } from "../log.ts";
@@ -82,6 +83,8 @@ export interface PassOptions<S extends Snapshot> {
   readonly nextTryInMs?: () => number | undefined;
   /** Is told how many actions of a controller's pass are left, and how many there were. */
   readonly onProgress?: (controller: string, left: number, total: number) => void;
+  /** Is told what a controller's pass changed. Must neither throw nor take long. */
+  readonly onChanges?: (controller: string, changes: readonly OwnerChanges[], snapshot: S) => void;
   /** True for the role that says whether a wish is accepted. */
   readonly tellsAccepted: boolean;
   /** Where it is written down what is about to be created. Absent where a create can't be lost, such as a file's. */
@@ -226,6 +229,7 @@ export function startLoop<S extends Snapshot>(
     board,
     nextTryInMs: options.nextTryInMs,
     onProgress: (left, total) => options.onProgress?.(registration.controller.name, left, total),
+    onChanges: (changes, snapshot) => options.onChanges?.(registration.controller.name, changes, snapshot),
     approved: () => feed.control.approved,
   });
   try {

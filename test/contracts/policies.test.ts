@@ -14,6 +14,15 @@ import { consulBinary, NO_CONSUL, startConsul, type ConsulServer } from "../serv
 
 type Role = "controller" | "node";
 
+/** Those of deploy/policies/datadog-scopes.md, in its order. */
+const SCOPES: readonly string[] = [
+  "monitors_read",
+  "monitors_write",
+  "apm_service_catalog_read",
+  "apm_service_catalog_write",
+  "metrics_read",
+];
+
 /** What goes wrong, in the log, when a rule of a policy is taken away. Every rule has an entry. */
 const SEEN: Readonly<Record<Role, Readonly<Record<string, string>>>> = {
   controller: {
@@ -101,7 +110,7 @@ describe.skipIf(consulBinary() === undefined)(
       ["monitors_read", "pass failed"],
       ["monitors_write", "action failed"],
     ] as const)("without the scope %s the log says: %s", async ([scope, message]) => {
-      const scopes = ["monitors_read", "monitors_write"].filter((one) => one !== scope);
+      const scopes = SCOPES.filter((one) => one !== scope);
       const world = await start(server, root, "controller", await policy("controller"), scopes);
 
       await expect.poll(() => world.complaints(), { timeout: 20_000 }).toContain(message);
