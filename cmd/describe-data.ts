@@ -3,6 +3,7 @@ import { ownerOfKey } from "../controllers/monitors/mark.ts";
 import { effectiveOptions } from "../controllers/options.ts";
 import { serviceVariables } from "../controllers/scope.ts";
 import type { StoredEvent } from "../engine/status/status.ts";
+import { viewCost, type CostView } from "./cost-view.ts";
 import { knownServices } from "./facts.ts";
 import type { Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";
@@ -44,6 +45,8 @@ export interface Described {
   }[];
   /** Why the monitors' states are not known. */
   readonly statesUnknown: string | undefined;
+  /** Undefined if no wish can be read, or for what belongs to no service. */
+  readonly cost: CostView | undefined;
   readonly files: readonly (ReturnType<typeof filesOf>[number] & { readonly file: string | undefined })[];
   /** The newest first. */
   readonly events: readonly (StoredEvent & { readonly writer: string })[];
@@ -120,6 +123,7 @@ export async function describeService(look: Look, service: string): Promise<Desc
     monitors,
     objects: await otherObjects(look, service),
     statesUnknown: notAsked,
+    cost: await viewCost(look, service),
     files: files.map((file) => ({
       ...file,
       file: check === undefined ? undefined : `${check}.d/dd-observe-${service}.yaml`,

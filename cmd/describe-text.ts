@@ -1,4 +1,5 @@
 import { isReserved } from "../crds/names.ts";
+import { formatCost } from "./cost-text.ts";
 import type { Described } from "./describe-data.ts";
 import { sinceCell, stateCell, statusCell } from "./lists/cells.ts";
 import { objectStateCell } from "./lists/objects.ts";
@@ -23,6 +24,7 @@ export function formatDescribed(described: Described, leader: string, look: Look
     section("Monitors", monitorsTable(described, look), look),
     ...described.objects.map(({ title, list }) => section(title, objectsTable(list, look), look)),
     section("Files", filesTable(described, look), look),
+    section("Cost", described.cost === undefined ? "" : formatCost(described.cost, look), look),
     section("Events", eventsTable(described, look), look),
     described.pack === undefined
       ? ""

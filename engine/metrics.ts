@@ -13,6 +13,9 @@ export interface Metrics {
   readonly pending: Gauge<"controller">;
   readonly lastSuccess: Gauge<"controller">;
   readonly leader: Gauge;
+  readonly costMonitors: Gauge<"service" | "type">;
+  readonly costGroups: Gauge;
+  readonly costSeries: Gauge<"metric" | "kind">;
 }
 
 export function createMetrics(): Metrics {
@@ -53,6 +56,17 @@ export function createMetrics(): Metrics {
     lastSuccess: gauge("last_success_timestamp_seconds", "When a pass last ended without an error.", [
       "controller",
     ]),
+    costMonitors: gauge("cost_monitors", "Monitors of a service: simple, or grouped.", ["service", "type"]),
+    costGroups: new Gauge({
+      name: "dd_observe_cost_monitor_groups",
+      help: "Groups that all our monitors watch.",
+      registers,
+    }),
+    costSeries: gauge(
+      "cost_series",
+      "Series of a metric in the whole organisation: indexed, ingested, or asWished with the tags that documents keep.",
+      ["metric", "kind"],
+    ),
     leader: new Gauge({ name: "dd_observe_leader", help: "1 while this process leads.", registers }),
   };
 }

@@ -1,4 +1,5 @@
 import { isPausedByWish } from "../../crds/resolve.ts";
+import { indexedSeries, type ServiceCost } from "../../engine/status/cost.ts";
 import { knownServices, type ClusterFacts } from "../facts.ts";
 import { observedServices } from "../look.ts";
 import { noSuchService } from "../names.ts";
@@ -30,6 +31,7 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
         { head: "SINCE" },
         { head: "BY", isWide: true },
         { head: "NODES", isWide: true },
+        { head: "COST", isWide: true },
         { head: "MESSAGE", flexible: true },
       ],
       rows: rows.map((row) => [
@@ -42,6 +44,7 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
         sinceCell(row.since),
         row.by,
         row.nodes.join(","),
+        costCell(row.cost),
         row.ready === "True" ? "" : row.message,
       ]),
       data: rows,
@@ -73,8 +76,17 @@ function serviceRow(view: ServiceView, facts: ClusterFacts) {
     since,
     by: wishedBy(service, facts, isObserved),
     nodes: files.map(({ node }) => node),
+    cost: statuses.find(({ cost }) => cost !== undefined)?.cost,
     paused: facts.paused.has(service) || isPausedByWish(resolution),
   };
+}
+
+/** Counted by the leader, every hour. */
+function costCell(cost: ServiceCost | undefined): string {
+  if (cost === undefined) return "";
+  const { simple, grouped } = cost.monitors;
+  const series = indexedSeries(cost.series);
+  return `${simple}+${grouped} monitors, ${series ?? "?"} series`;
 }
 
 function wishedBy(service: string, { documents }: ClusterFacts, isObserved: boolean): string {

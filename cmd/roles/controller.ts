@@ -1,4 +1,5 @@
 import { changeReporter } from "../../controllers/change-events/index.ts";
+import { watchCost } from "../../controllers/cost/index.ts";
 import { CLUSTER_CONTROLLERS } from "../../controllers/index.ts";
 import { tellProgress } from "../../engine/budget/tell.ts";
 import { campaign, type Standing, type Term } from "../../engine/leader/lease.ts";
@@ -99,6 +100,11 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     { statePrefix: config.statePrefix, budget: process.budget, store, log },
     AbortSignal.any([over, leading.signal]),
   );
+  const { metrics } = process;
+  const costing = watchCost(
+    { deps, snapshot: () => feed.snapshot, board, metrics, log, intervalMs: config.costIntervalMs },
+    AbortSignal.any([over, leading.signal]),
+  );
   try {
     await serve(
       {
@@ -122,7 +128,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     clearInterval(pruning);
     leading.abort();
     await reporter?.flush(LAST_EVENTS_MS);
-    await telling;
+    await Promise.all([telling, costing]);
     process.known = board.known();
     process.boards.delete("controller");
   }

@@ -13,7 +13,7 @@ export function catalog(deps: ClusterDeps): Registration<Snapshot> {
   return registerKind(deps, {
     name: "catalog",
     condition: "CatalogSynced",
-    noun: "entity",
+    noun: "catalog definition",
     needsNoFirstLook: true,
     compile: compileCatalog(clusterId, applicationUrl(datadog.url)),
     kind: ({ transport }) =>

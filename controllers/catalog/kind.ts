@@ -29,7 +29,7 @@ export function catalogKind({ datadog, clusterId }: CatalogKindOptions): Datadog
   const markOf = (raw: RawObject): Mark | undefined => markIn(canonicalObserved(raw), clusterId);
   return {
     name: "catalog",
-    noun: "entity",
+    noun: "catalog definition",
     maxKeyLength: MAX_KEY_LENGTH,
     concurrency: CONCURRENCY,
 
@@ -105,7 +105,7 @@ function takenError(ref: string, standing: RawObject, wire: object): ApiError {
     whose.length === 0
       ? "there is one already that somebody else defined"
       : `there is one already with the mark ${whose.join(", ")}`;
-  return new ApiError(`create entity ${ref}`, answer, {
+  return new ApiError(`create catalog definition ${ref}`, answer, {
     failure: "conflict",
     hint: `It stays as it is. To hand it over to dd-observe, which then replaces its definition, add these tags to it in the Software Catalog${whose.length === 0 ? "" : " and take the other mark away"}: ${ours.join(", ")}. Or leave "catalog" out of the document.`,
   });

@@ -1,4 +1,5 @@
 import type { Memory } from "../plan/memory.ts";
+import type { ServiceCost } from "./cost.ts";
 import type { Condition, ServiceStatus, StoredCondition, StoredEvent, StoredObject } from "./status.ts";
 import { MAX_VALUES, rememberedOf, storedOf } from "./stored-object.ts";
 
@@ -15,6 +16,7 @@ interface Entry {
   readonly conditions: Map<string, StoredCondition>;
   events: StoredEvent[];
   absentSince: string | undefined;
+  cost: ServiceCost | undefined;
 }
 
 /**
@@ -57,6 +59,7 @@ export class Board {
         conditions: new Map(status.conditions.map((condition) => [condition.type, condition])),
         events: status.events.slice(-MAX_EVENTS),
         absentSince: since <= this.#now().getTime() ? status.absentSince : undefined,
+        cost: status.cost,
       });
       for (const object of status.objects)
         this.#memories
@@ -163,6 +166,14 @@ export class Board {
     this.#changed.add(service);
   }
 
+  /** What was measured of a service's cost. Says nothing of one that is not known. */
+  setCost(service: string, cost: ServiceCost): void {
+    const entry = this.#entries.get(service);
+    if (entry === undefined) return;
+    entry.cost = cost;
+    this.#changed.add(service);
+  }
+
   /** Forgets a service that has neither a wish nor an object any more. */
   forget(service: string): void {
     this.#seenBefore.delete(service);
@@ -211,6 +222,7 @@ export class Board {
         conditions: new Map(),
         events: [],
         absentSince: undefined,
+        cost: undefined,
       };
       this.#entries.set(service, entry);
     }
@@ -232,6 +244,7 @@ export class Board {
       events: entry.events,
       ...(entry.absentSince === undefined ? {} : { absentSince: entry.absentSince }),
       ...(this.isKnown(service) ? {} : { isStranger: true }),
+      ...(entry.cost === undefined ? {} : { cost: entry.cost }),
     };
   }
 }

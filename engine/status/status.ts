@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { serviceCost } from "./cost.ts";
+
 export type ConditionStatus = "True" | "False" | "Unknown";
 
 /** One statement about a service, as Kubernetes has them. Types and reasons are part of the public interface. */
@@ -75,6 +77,7 @@ export const serviceStatus = z.object({
   absentSince: z.string().optional(),
   /** True if no wish of it was ever seen: only objects were found, as after Consul lost its state. */
   isStranger: z.boolean().optional(),
+  cost: serviceCost.optional(),
 });
 export type ServiceStatus = z.infer<typeof serviceStatus>;
 

@@ -20,7 +20,6 @@ const SCOPES: readonly string[] = [
   "monitors_write",
   "apm_service_catalog_read",
   "apm_service_catalog_write",
-  "metrics_read",
 ];
 
 /** What goes wrong, in the log, when a rule of a policy is taken away. Every rule has an entry. */

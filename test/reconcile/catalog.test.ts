@@ -146,7 +146,7 @@ test.for(STRIKES.flatMap((strike) => [strike, { ...strike, after: true }]))(
 
 describe("where nobody wishes one", () => {
   test("Datadog is not asked at all", async () => {
-    const { api, target } = await startWorld({ isResting: () => true });
+    const { api, target } = await startWorld({ hasWishes: () => false, needsNoFirstLook: true });
 
     expect(await target.observe(signal())).toEqual([]);
 
@@ -158,10 +158,15 @@ describe("where nobody wishes one", () => {
     running.push(api);
     api.add({ name: "any" });
     const organisation = new Organisation({ remembered: 1, read: async () => 2 });
-    let isResting = true;
-    const target = catalogTarget(api, { organisation, isResting: () => isResting, memory: new Memory() });
+    let hasWishes = false;
+    const target = catalogTarget(api, {
+      organisation,
+      hasWishes: () => hasWishes,
+      needsNoFirstLook: true,
+      memory: new Memory(),
+    });
     await target.observe(signal());
-    isResting = false;
+    hasWishes = true;
 
     const written = target.apply({ type: "create", desired: wishedEntity("ray") }, signal());
 

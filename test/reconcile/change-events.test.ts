@@ -73,7 +73,9 @@ describe("an event tells in Datadog", () => {
     expect(event?.["title"]).toBe("dd-observe, monitors of ray: 1 changed");
     expect(event?.["message"]).toMatch(/priority: \d → 5\. New wish, document/);
     expect(event?.["new_value"]).toMatchObject({ "ray/endpoint-down priority": 5 });
-    expect(event?.["prev_value"]).toMatchObject({ "ray/endpoint-down priority": expect.any(Number) as number });
+    expect(event?.["prev_value"]).toMatchObject({
+      "ray/endpoint-down priority": expect.any(Number) as number,
+    });
   });
 
   test("of what people changed or deleted by hand, and of a wish that is gone", async () => {
