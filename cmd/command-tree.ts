@@ -43,7 +43,7 @@ const PASS: readonly SettingName[] = [...CONSUL, ...DATADOG, ...NODE, ...RULES, 
 const APPLY: readonly SettingName[] = [...PASS, "changeEvents"];
 const RUN: readonly SettingName[] = [...APPLY, "httpAddr", "resync", "costInterval", "logLevel"];
 
-const KINDS = "services|monitors|slos|dashboards|downtimes|metric-tags|files|packs|nodes";
+const KINDS = "services|monitors|slos|dashboards|downtimes|metric-tags|catalog|files|packs|nodes";
 
 /** Every command, in the order in which help and the reference show them. */
 const COMMANDS: readonly Description[] = [
@@ -190,12 +190,13 @@ const COMMANDS: readonly Description[] = [
     usage: "adopt <kind> <id> <service/name>",
     summary: "take over an existing object",
     details:
-      "Gives a monitor or a downtime that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. The tag configuration of a metric (metric-tags METRIC SERVICE) can carry no mark: the controller takes it over. Shows what will change.",
+      "Gives a monitor, a downtime, or an entity of the Software Catalog that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. The tag configuration of a metric (metric-tags METRIC SERVICE) can carry no mark: the controller takes it over. Shows what will change.",
     settings: [...CONSUL, ...DATADOG, ...RULES],
     options: [new Option("--yes", "adopt it even if the next pass changes it")],
     examples: [
       "dd-observe adopt monitor 12345 ray/queue-too-long",
       "dd-observe adopt metric-tags app.latency checkout",
+      "dd-observe adopt entity service:default/ray ray/entity",
     ],
     load: async () => (await import("./commands/adopt.ts")).adopt,
   },

@@ -7,7 +7,7 @@ import { viewCost, type CostView } from "./cost-view.ts";
 import { knownServices } from "./facts.ts";
 import type { Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";
-import { DOWNTIMES, METRIC_TAGS, SLOS, viewObjects, type ObjectView } from "./objects-view.ts";
+import { CATALOG, DOWNTIMES, METRIC_TAGS, SLOS, viewObjects, type ObjectView } from "./objects-view.ts";
 import { noSuchService } from "./names.ts";
 import {
   effectiveFields,
@@ -140,6 +140,7 @@ async function otherObjects(look: Look, service: string): Promise<Described["obj
     [SLOS, await viewObjects(look, SLOS)],
     [DOWNTIMES, await viewObjects(look, DOWNTIMES)],
     [METRIC_TAGS, await viewObjects(look, METRIC_TAGS)],
+    [CATALOG, await viewObjects(look, CATALOG)],
   ] as const;
   return views
     .map(([{ controller, title }, { objects }]) => ({

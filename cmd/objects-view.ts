@@ -1,5 +1,7 @@
 import { isOver, type DowntimeBody } from "../controllers/downtimes/canonical.ts";
 import { compileDowntimes } from "../controllers/downtimes/snapshot.ts";
+import type { EntityBody } from "../controllers/catalog/canonical.ts";
+import { compileCatalog } from "../controllers/catalog/compile.ts";
 import { applicationUrl } from "../controllers/application-url.ts";
 import { withoutMark } from "../controllers/datadog/text-mark.ts";
 import type { MetricTagsBody } from "../controllers/metric-tags/canonical.ts";
@@ -73,6 +75,15 @@ export const SLOS: ViewedKind<SloBody> = {
   titleOf: ({ name, timeframe, target_threshold: target }) => `${name}: ${target ?? "?"} % in ${timeframe}`,
   isNeedless: () => false,
   pathOf: (id) => `/slo?slo_id=${encodeURIComponent(id)}`,
+};
+
+export const CATALOG: ViewedKind<EntityBody> = {
+  controller: "catalog",
+  title: "Software Catalog",
+  compile: compileCatalog,
+  titleOf: ({ metadata }) => String(metadata["description"] ?? metadata["displayName"] ?? metadata["name"]),
+  isNeedless: () => false,
+  pathOf: (id) => `/software?query=${encodeURIComponent(id.slice(id.indexOf("/") + 1))}`,
 };
 
 /** Joins what is wished and what the operator remembers. Datadog isn't asked. */

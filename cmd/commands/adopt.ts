@@ -19,6 +19,7 @@ import { noSuchService } from "../names.ts";
 import { formatFields } from "../plan-text.ts";
 import { UsageError } from "../print.ts";
 import { adoptDowntime } from "./adopt-downtime.ts";
+import { adoptEntity } from "./adopt-entity.ts";
 import { adoptMetricTags } from "./adopt-metric-tags.ts";
 
 /** What is to become of one monitor. */
@@ -35,6 +36,7 @@ export async function adopt(call: Call): Promise<number> {
   const [kind] = call.args;
   if (kind === "metric-tags") return await adoptMetricTags(call);
   if (kind === "downtime" || kind === "downtimes") return await adoptDowntime(call);
+  if (kind === "entity") return await adoptEntity(call);
   return await adoptMonitor(call);
 }
 

@@ -1,5 +1,6 @@
 import { didYouMean } from "../../crds/suggest.ts";
 import {
+  CATALOG,
   DOWNTIMES,
   METRIC_TAGS,
   SLOS,
@@ -15,6 +16,8 @@ import type { List, Listed, Opened } from "./listing.ts";
 export const listDowntimes: List = async (opened, names) => await listObjects(opened, names, DOWNTIMES);
 export const listSlos: List = async (opened, names) => await listObjects(opened, names, SLOS);
 export const listMetricTags: List = async (opened, names) => await listObjects(opened, names, METRIC_TAGS);
+
+export const listCatalog: List = async (opened, names) => await listObjects(opened, names, CATALOG);
 
 /** @param names Owners, keys, or what stands behind a key's slash. */
 async function listObjects<Body>(

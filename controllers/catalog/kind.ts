@@ -89,7 +89,7 @@ function writerOf(datadog: CatalogWriter, clusterId: string): KindWriter {
       const ref = entityRef(wire);
       const standing = await readIfThere(datadog, ref, { ...call, priority: "change" });
       if (standing !== undefined && markIn(canonicalObserved(standing), clusterId) === undefined)
-        throw takenError(ref, standing, wire);
+        throw takenError(ref, standing, markIn(canonicalObserved({ ...wire }), clusterId)?.key);
       return await datadog.upsert(wire, call);
     },
     update: async (_ref, wire, call) => await datadog.upsert(wire, call),
@@ -98,16 +98,18 @@ function writerOf(datadog: CatalogWriter, clusterId: string): KindWriter {
 }
 
 /** What is said instead of overwriting what people wrote. */
-function takenError(ref: string, standing: RawObject, wire: object): ApiError {
+function takenError(ref: string, standing: RawObject, key = "NAME/entity"): ApiError {
   const whose = manageTags(entityTags(standing));
-  const ours = manageTags(entityTags({ ...wire }));
   const answer =
     whose.length === 0
       ? "there is one already that somebody else defined"
       : `there is one already with the mark ${whose.join(", ")}`;
   return new ApiError(`create catalog definition ${ref}`, answer, {
     failure: "conflict",
-    hint: `It stays as it is. To hand it over to dd-observe, which then replaces its definition, add these tags to it in the Software Catalog${whose.length === 0 ? "" : " and take the other mark away"}: ${ours.join(", ")}. Or leave "catalog" out of the document.`,
+    hint:
+      whose.length === 0
+        ? `It stays as it is. To hand it over, so that its definition is replaced by what the document says: dd-observe adopt entity ${ref} ${key}. Or leave "catalog" out of the document.`
+        : `It stays as it is. Take that mark away and run dd-observe adopt entity ${ref} ${key}, or leave "catalog" out of the document.`,
   });
 }
 

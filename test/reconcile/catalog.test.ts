@@ -58,9 +58,7 @@ describe("whose an entity is", () => {
 
     await expect(failed).rejects.toMatchObject({
       failure: "conflict",
-      hint: expect.stringContaining(
-        "dd-observe-key:ray/entity, dd-observe-owner:dc1, managed-by:dd-observe",
-      ) as string,
+      hint: expect.stringContaining("dd-observe adopt entity service:default/ray ray/entity") as string,
     });
     expect([...api.entities]).toEqual(before);
   });
@@ -206,5 +204,59 @@ describe("a document", () => {
     ]);
     expect(plan).toMatchObject({ exit: 0 });
     expect(world.datadog.objects("catalog")).toEqual([]);
+  });
+});
+
+describe("an entity that people made", () => {
+  async function startTaken(): Promise<CommandWorld> {
+    const world = await startCommands();
+    world.register("ray", ["dd-observe"]);
+    world.consul.put("observability/ray", "team: ml\ncatalog: true\n");
+    world.datadog.add("catalog", byHand("ray"));
+    return world;
+  }
+
+  test("is shown as a conflict, and becomes ours only by adopt --yes", async () => {
+    const world = await startTaken();
+    const refused = await world.run("apply --role controller");
+    const asked = await world.run("adopt entity service:default/ray ray/entity");
+    const before = world.datadog.objects("catalog");
+
+    const adopted = await world.run("adopt entity service:default/ray ray/entity --yes");
+    const marked = world.datadog.objects("catalog");
+    await world.run("apply --role controller");
+
+    expect([refused.exit, asked.exit, adopted.exit]).toEqual([1, 1, 0]);
+    expect(refused.out.replaceAll(/\s+/g, " ")).toContain("dd-observe adopt entity service:default/ray");
+    expect(asked.out).toContain("metadata.description");
+    expect(before).toMatchObject([{ metadata: { description: "By hand." } }]);
+    expect(marked).toMatchObject([{ metadata: { description: "By hand." } }]);
+    expect(world.datadog.objects("catalog")).toMatchObject([{ metadata: { name: "ray", owner: "ml" } }]);
+    expect(world.datadog.objects("catalog")[0]?.["metadata"]).not.toHaveProperty("description");
+    expect([...world.consul.state.keys.keys()]).toContainEqual(
+      expect.stringContaining("backups/cluster/catalog/ray/entity/") as string,
+    );
+  });
+
+  test("can't become the entity of another service", async () => {
+    const world = await startTaken();
+
+    const { exit, err } = await world.run("adopt entity service:default/web ray/entity --yes");
+
+    expect(exit).not.toBe(0);
+    expect(err).toContain("can't become");
+  });
+
+  test("is listed and described once it is ours", async () => {
+    const world = await startCommands();
+    world.register("ray", ["dd-observe"]);
+    world.consul.put("observability/ray", "catalog: {description: Batch jobs.}\n");
+    await world.run("apply --role controller");
+
+    const listed = await world.run("get catalog");
+    const described = await world.run("describe ray");
+
+    expect(listed.out).toMatch(/ray\/entity +service:default\/ray +as wished +Batch jobs\./);
+    expect(described.out).toContain("Software Catalog\n");
   });
 });

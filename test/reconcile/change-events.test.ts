@@ -24,12 +24,13 @@ async function startWorld(): Promise<CommandWorld> {
   return world;
 }
 
-/** What was posted since the last look. */
+/** What was posted of monitors since the last look. */
 function takeEvents({ datadog }: CommandWorld): readonly Fields[] {
   return datadog.events
     .splice(0)
     .map((event) => (event["data"] as { attributes: Fields }).attributes)
-    .map(({ attributes, ...rest }) => ({ ...rest, ...(attributes as Fields) }));
+    .map(({ attributes, ...rest }): Fields => ({ ...rest, ...(attributes as Fields) }))
+    .filter(({ title }) => String(title).includes("monitors of"));
 }
 
 const apply = async (world: CommandWorld): Promise<number> =>
