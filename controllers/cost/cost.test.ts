@@ -24,6 +24,11 @@ describe("what belongs to a service's cost", () => {
       snapshotOf({
         api: `
 metrics: {api.requests: {tags: [env]}}
+slos:
+  good:
+    type: metric
+    target: 99
+    queries: {good: "sum:api.good{*}.as_count()", total: "sum:api.total{*}.as_count()"}
 monitors:
   slow: {type: query alert, query: "avg(last_5m):avg:api.latency{*} by {host} + avg:api.queue{*} by {host} > 1", message: x}
   busy: {type: query alert, query: "avg(last_5m):avg:api.load{*} > 1", message: x}
@@ -33,7 +38,14 @@ monitors:
 
     const api = services.get("api");
     expect(api?.metrics).toEqual(
-      expect.arrayContaining(["api.latency", "api.load", "api.queue", "api.requests"]),
+      expect.arrayContaining([
+        "api.latency",
+        "api.load",
+        "api.queue",
+        "api.requests",
+        "api.good",
+        "api.total",
+      ]),
     );
     expect(api?.monitors.grouped).toBeGreaterThanOrEqual(1);
     expect(api?.monitors.simple).toBeGreaterThanOrEqual(1);

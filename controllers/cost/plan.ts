@@ -2,6 +2,8 @@ import type { TagsEstimate } from "../../clients/datadog-metric-tags.ts";
 import type { Wish } from "../../crds/resolve.ts";
 import { compareText } from "../../engine/plan/plan.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { compileDashboards } from "../dashboards/compile.ts";
+import { compileSlos } from "../slos/compile.ts";
 import { joinMetricTags } from "../metric-tags/compile.ts";
 import type { MonitorBody } from "../monitors/canonical.ts";
 import { compileMonitors } from "../monitors/compile.ts";
@@ -11,7 +13,7 @@ import { parseMetricQuery, seriesOf } from "../monitors/lint/metric-query.ts";
 export interface ServiceParts {
   readonly service: string;
   readonly monitors: MonitorCount;
-  /** Metrics of its pack, of its monitors and of its document. Sorted. */
+  /** Metrics of its pack, its document, and the queries of its monitors, SLOs and dashboards. Sorted. */
   readonly metrics: readonly string[];
 }
 
@@ -30,7 +32,12 @@ export interface CostPlan {
 /** Makes a function that works out what belongs to the cost of each service. Pure. */
 export function planCost(clusterId: string, appUrl: string): (snapshot: Snapshot) => CostPlan {
   const compile = compileMonitors(clusterId, { appUrl });
+  const others = [compileSlos(clusterId), compileDashboards(clusterId)];
   return (snapshot) => {
+    const seenOf = Map.groupBy(
+      others.flatMap((one) => [...one(snapshot).objects.values()]),
+      ({ owner }) => owner,
+    );
     const bodiesOf = Map.groupBy(compile(snapshot).objects.values(), ({ owner }) => owner);
     const wishes = [...snapshot.services.values()].flatMap((one) =>
       one.state === "accepted" ? [one.wish] : [],
@@ -40,18 +47,20 @@ export function planCost(clusterId: string, appUrl: string): (snapshot: Snapshot
       partsOf(
         wish,
         (bodiesOf.get(wish.service) ?? []).map(({ body }) => body),
+        seenOf.get(wish.service) ?? [],
       ),
     ]);
     return { services: new Map(services), estimates: estimatesOf(wishes) };
   };
 }
 
-function partsOf(wish: Wish, bodies: readonly MonitorBody[]): ServiceParts {
+function partsOf(wish: Wish, bodies: readonly MonitorBody[], others: readonly object[]): ServiceParts {
   const grouped = bodies.filter(isGrouped).length;
   const metrics = new Set([
     ...wish.pack.keyMetrics,
     ...Object.keys(wish.metrics),
     ...bodies.flatMap(metricsOf),
+    ...others.flatMap(metricsInTexts),
   ]);
   return {
     service: wish.service,
@@ -68,6 +77,14 @@ export function isGrouped({ query }: Pick<MonitorBody, "query">): boolean {
 function metricsOf({ type, query }: MonitorBody): readonly string[] {
   if (type !== "query alert" && type !== "metric alert") return [];
   return seriesOf(parseMetricQuery(query).parts).map(({ metric }) => metric);
+}
+
+/** `avg:app.latency{`: a metric in a query, wherever an SLO or a widget has it. */
+const METRIC = /(?<![\w.])([A-Za-z]\w*(?:\.\w+)+)\s*\{/g;
+
+function metricsInTexts(value: unknown): readonly string[] {
+  if (typeof value === "string") return [...value.matchAll(METRIC)].map(([, name]) => name!);
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(metricsInTexts) : [];
 }
 
 /** An organisation has one configuration for each metric: what all documents together ask for. */

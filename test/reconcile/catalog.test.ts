@@ -198,7 +198,14 @@ describe("a document", () => {
     expect(applied.exit).toBe(0);
     expect(made).toMatchObject([
       {
-        metadata: { name: "ray", owner: "ml", links: [{ name: "Monitors" }] },
+        metadata: {
+          name: "ray",
+          owner: "ml",
+          links: [
+            { name: "Dashboard", url: expect.stringMatching(/\/dashboard\/[\w-]{8,}$/) as string },
+            { name: "Monitors" },
+          ],
+        },
         spec: { tier: "1", dependsOn: ["service:default/consul"] },
       },
     ]);
