@@ -28,7 +28,8 @@ slos:
   good:
     type: metric
     target: 99
-    queries: {good: "sum:api.good{*}.as_count()", total: "sum:api.total{*}.as_count()"}
+    numerator: "sum:api.good{\${scope}}.as_count()"
+    denominator: "sum:api.total{\${scope}}.as_count()"
 monitors:
   slow: {type: query alert, query: "avg(last_5m):avg:api.latency{*} by {host} + avg:api.queue{*} by {host} > 1", message: x}
   busy: {type: query alert, query: "avg(last_5m):avg:api.load{*} > 1", message: x}
