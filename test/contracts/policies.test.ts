@@ -18,6 +18,11 @@ type Role = "controller" | "node";
 const SCOPES: readonly string[] = [
   "monitors_read",
   "monitors_write",
+  "monitors_downtime",
+  "metrics_read",
+  "metric_tags_write",
+  "dashboards_read",
+  "dashboards_write",
   "apm_service_catalog_read",
   "apm_service_catalog_write",
 ];
