@@ -18,20 +18,34 @@ export interface Cluster {
   readonly services: readonly string[];
   /** Puts the next revision of a document. The mark will stand in its file. */
   change(service: string): Promise<{ readonly mark: string; readonly sentAt: number }>;
+  /** Puts any other document: `_defaults`, `_dashboards/overview`, or one of a new service. */
+  put(name: string, document: string): Promise<{ readonly sentAt: number }>;
   /** The mark of a document as it stands. */
   markOf(service: string): string;
   stop(): Promise<void>;
 }
 
-/** @param onNode False for documents alone, as the controller role needs them. */
-export async function startCluster(n: number, { onNode }: { readonly onNode: boolean }): Promise<Cluster> {
+export interface ClusterOptions {
+  /** False for documents alone, as the controller role needs them. */
+  readonly onNode: boolean;
+  /** What is added to the document of one service, by its place. */
+  readonly extra?: (at: number) => string;
+}
+
+export async function startCluster(
+  n: number,
+  { onNode, extra = () => "" }: ClusterOptions,
+): Promise<Cluster> {
   const consul = await startPatiently();
   const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
   const services = Array.from({ length: n }, (_, at) => nameOf(at));
   const revisions = new Map(services.map((service) => [service, 1]));
   const places = new Map(services.map((service, at) => [service, at]));
   const markOf = (service: string): string => `bench-revision:${service}-${revisions.get(service)}-end`;
-  const documentOf = (service: string): string => render(places.get(service) ?? 0, markOf(service));
+  const documentOf = (service: string): string => {
+    const at = places.get(service) ?? 0;
+    return render(at, markOf(service)) + extra(at);
+  };
 
   async function put(path: string, body: string): Promise<void> {
     const response = await new Promise<http.IncomingMessage>((resolve, reject) =>
@@ -53,17 +67,21 @@ export async function startCluster(n: number, { onNode }: { readonly onNode: boo
   if (onNode) await transact(services.map((service, at) => registration(service, at)));
   await transact(services.map((service) => wish(service, documentOf(service))));
 
+  const putDocument = async (name: string, document: string): Promise<{ readonly sentAt: number }> => {
+    const sentAt = nowMs();
+    await put(`/v1/kv/${PREFIX}/${name}`, document);
+    return { sentAt };
+  };
+
   return {
     consul,
     services,
     markOf,
+    put: putDocument,
     async change(service) {
       revisions.set(service, (revisions.get(service) ?? 0) + 1);
       const mark = markOf(service);
-      const document = documentOf(service);
-      const sentAt = nowMs();
-      await put(`/v1/kv/${PREFIX}/${service}`, document);
-      return { mark, sentAt };
+      return { mark, ...(await putDocument(service, documentOf(service))) };
     },
     async stop() {
       agent.destroy();

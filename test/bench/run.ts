@@ -3,12 +3,15 @@ import os from "node:os";
 import { parseArgs } from "node:util";
 
 import { consulBinary, NO_CONSUL } from "../servers/consul.ts";
-import { measureMonitors } from "./monitors.ts";
+import { measureCreation, measureDefaults, measureResync, measureUrgency } from "./datadog.ts";
 import { measureChurn, measureNodeRole } from "./node-role.ts";
 import { renderRows, verdictOf, type Row } from "./row.ts";
 import { measureFirstFile, measureHelp } from "./start-up.ts";
 
 const PARTS = ["start", "latency", "cold", "memory", "churn", "datadog"] as const;
+
+/** So many creates take long enough for a dozen changes meanwhile. */
+const FLOOD = 10_000;
 
 const USAGE = `npm run bench -- [options]
 
@@ -87,8 +90,13 @@ async function measureWithConsul(
   const churn = { services: 1_000, perSecond: 50, seconds: 20 };
   if (only.has("churn")) await measure("churn", async () => await measureChurn(churn, say));
   if (only.has("datadog")) {
-    for (const monitors of numbers(values.monitors))
-      await measure(`${monitors} monitors`, async () => await measureMonitors(monitors));
+    for (const monitors of numbers(values.monitors)) {
+      const stock = { monitors, dashboards: monitors < 10_000 ? 50 : 200, slos: Math.min(monitors, 2_000) };
+      await measure(`${monitors} unchanged`, async () => await measureResync(stock, say));
+      await measure(`${monitors} creates`, async () => await measureCreation(monitors, say));
+    }
+    await measure("_defaults", async () => await measureDefaults(1_000, say));
+    await measure("changes in a flood", async () => await measureUrgency(FLOOD, say));
   }
 }
 

@@ -19,6 +19,8 @@ export interface Subject {
   /** User and system time since its start. */
   cpuSeconds(): number;
   rssMib(): number;
+  /** The most that it ever was. */
+  peakRssMib(): number;
   /** Established ones to Consul. */
   connections(): number;
   /** Waits until it has used less than 3 % of a core for half a second. */
@@ -68,7 +70,7 @@ function operatorEnv(confd: string): Record<string, string> {
 export function startNode(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-): Pick<Subject, "pid" | "startedAt" | "cpuSeconds" | "rssMib" | "settle" | "stop"> {
+): Pick<Subject, "pid" | "startedAt" | "cpuSeconds" | "rssMib" | "peakRssMib" | "settle" | "stop"> {
   const startedAt = performance.timeOrigin + performance.now();
   const child = spawn(process.execPath, [...args], {
     cwd: ROOT,
@@ -83,6 +85,7 @@ export function startNode(
     startedAt,
     cpuSeconds,
     rssMib: () => statusMib(pid, "VmRSS"),
+    peakRssMib: () => statusMib(pid, "VmHWM"),
     async settle() {
       const until = nowMs() + 60_000;
       for (let before = cpuSeconds(); nowMs() < until;) {

@@ -33,9 +33,22 @@ export interface DatadogDouble {
   writes(): number;
   /** Every request so far: `GET /api/v1/slo?limit=1000`. */
   requests(): readonly string[];
+  /** The same with what became of them. */
+  traffic(): readonly Exchange[];
   /** What the requests broke of the published API. */
   violations(): readonly string[];
   stop(): Promise<void>;
+}
+
+/** A request and what became of it. */
+export interface Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  /** Milliseconds, as from `Date.now()`. */
+  readonly at: number;
+  /** A word where a fault struck. */
+  readonly status: number | string;
 }
 
 /** Kinds whose copies differ in nothing but the id. */
@@ -82,6 +95,7 @@ export async function ownFake(options: DoubleOptions = {}): Promise<DatadogDoubl
     },
     writes: () => fake.writes,
     requests: () => fake.log.map(({ method, path, query }) => `${method} ${path}${query}`),
+    traffic: () => fake.log,
     violations: () => [],
     stop: () => fake.stop(),
   };
@@ -106,6 +120,8 @@ interface StrictDouble {
     method: string;
     path: string;
     query: string;
+    at: number;
+    status?: number;
     violations: readonly { level: string; msg: string }[];
   }[];
   readonly config: { readLagMs: number; tagConfigDeleteLagMs: number };
@@ -177,6 +193,7 @@ export async function strictDouble({ permissions, limit }: DoubleOptions = {}): 
       double.log.filter(({ method, path }) => method !== "GET" && !/\/(?:validate|events)$/.test(path))
         .length,
     requests: () => double.log.map(({ method, path, query }) => `${method} ${path}${query}`),
+    traffic: () => double.log.map((call) => ({ ...call, status: call.status ?? "fault" })),
     violations: () =>
       double.log.flatMap(({ method, path, violations }) =>
         violations

@@ -30,6 +30,8 @@ export interface LoggedRequest {
   readonly query: string;
   readonly status: number | Fault["kind"];
   readonly body: Readonly<Record<string, unknown>>;
+  /** Milliseconds, as from `Date.now()`. */
+  readonly at: number;
 }
 
 export interface FakeDatadogOptions {
@@ -100,7 +102,7 @@ export async function startFakeDatadog(options: FakeDatadogOptions = {}): Promis
     const url = new URL(request.url ?? "/", "http://fake");
     const method = request.method ?? "GET";
     const { body, isJson } = await readBody(request);
-    const logged = { method, path: url.pathname, query: url.search, body };
+    const logged = { method, path: url.pathname, query: url.search, body, at: Date.now() };
     const fault = takeFault(faults, method, url.pathname);
     if (fault !== undefined && fault.after !== true) {
       log.push({ ...logged, status: fault.kind });
