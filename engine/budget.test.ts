@@ -454,3 +454,36 @@ test.for<[headers: Record<string, string>, expected: number | undefined]>([
 ])("reads how long to wait from %j", ([headers, expected]) => {
   expect(retryAfterMs(new Headers(headers), 0)).toBe(expected);
 });
+
+test("a call that somebody waits for finds room in the midst of a flood", async () => {
+  const clock = new ManualClock();
+  const budget = new Budget({ clock, random: () => 0 });
+  const passedAt: number[] = [];
+  let left = 3_000;
+  const answer = async (note: () => void): Promise<void> => {
+    const permit = await budget.acquire("createMonitor", "change", never, "monitors");
+    note();
+    const used = passedAt.filter((at) => at >= Math.floor(clock.now() / 10_000) * 10_000).length;
+    const reset = 10 - Math.floor((clock.now() % 10_000) / 1_000);
+    permit.answered(200, limits(500, 10, 500 - used, reset));
+  };
+  const work = async (): Promise<void> => {
+    while (left > 0) {
+      budget.announce("monitors", { left: left--, total: 3_000 });
+      await answer(() => passedAt.push(clock.now()));
+    }
+  };
+  for (let worker = 0; worker < 8; worker++) void work();
+  await clock.advance(25_000);
+
+  const waits: number[] = [];
+  for (let n = 0; n < 5; n++) {
+    const askedAt = clock.now();
+    void answer(() => waits.push(clock.now() - askedAt));
+    await clock.advance(700);
+  }
+
+  expect(waits).toHaveLength(5);
+  expect(Math.max(...waits)).toBeLessThan(400);
+  expect(passedAt.filter((at) => at >= 10_000 && at < 20_000)).toHaveLength(500);
+});

@@ -90,7 +90,7 @@ export class Budget implements Gate {
     return statusOf({ ledger: this.#ledger, queue: this.#queue, down: this.#breaker.down(now) }, now);
   }
 
-  /** Lets pass whatever may, most urgent first, then sleeps until the next window. */
+  /** Lets pass whatever may, most urgent first, then sleeps until somebody may. */
   #serve(): void {
     const now = this.#clock.now();
     for (const lanes of this.#queue.byUrgency()) {
@@ -101,12 +101,13 @@ export class Budget implements Gate {
         this.#pass(next);
       }
     }
-    let nextReset = Infinity;
-    for (const { size, operation, priority } of this.#queue.all()) {
-      const { limit } = this.#ledger.operation(operation);
-      if (size > 0 && !limit.allows(priority, now)) nextReset = Math.min(nextReset, limit.resetAt);
+    let nextLook = Infinity;
+    for (const lane of this.#queue.all()) {
+      if (lane.size === 0 || this.#allows(lane, now)) continue;
+      const { limit } = this.#ledger.operation(lane.operation);
+      nextLook = Math.min(nextLook, limit.opensAt(lane.priority, this.#backlog(lane)));
     }
-    this.#sleepUntil(nextReset, now);
+    this.#sleepUntil(nextLook, now);
   }
 
   /** The lane whose first call comes next. */
@@ -114,10 +115,20 @@ export class Budget implements Gate {
     let best: Lane<Waiter> | undefined;
     for (const lane of lanes) {
       if (lane.size === 0 || this.#ledger.kind(lane.kind).inFlight >= this.#concurrencyPerKind) continue;
-      if (!this.#ledger.operation(lane.operation).limit.allows(lane.priority, now)) continue;
+      if (!this.#allows(lane, now)) continue;
       if (best === undefined || this.#comesBefore(lane, best)) best = lane;
     }
     return best;
+  }
+
+  #allows(lane: Lane<Waiter>, now: number): boolean {
+    const { limit } = this.#ledger.operation(lane.operation);
+    return limit.allows(lane.priority, now, this.#backlog(lane));
+  }
+
+  /** What is to be made of a kind: calls that wait, and work that was announced. */
+  #backlog({ kind, size }: Lane<Waiter>): number {
+    return Math.max(size, this.#ledger.kind(kind).work.left);
   }
 
   #comesBefore(one: Lane<Waiter>, other: Lane<Waiter>): boolean {
@@ -143,7 +154,7 @@ export class Budget implements Gate {
     const kind = this.#ledger.kind(kindName);
     const operation = this.#ledger.operation(operationName);
     this.#leave(waiter);
-    this.#ledger.begin(kind, operation);
+    this.#ledger.begin(kind, operation, this.#clock.now());
     if (priority === "change") kind.changes = operation;
     const epoch = this.#breaker.begin();
     let isOpen = true;

@@ -54,8 +54,8 @@ export class Ledger {
     }));
   }
 
-  begin(kind: Kind, operation: Operation): void {
-    operation.limit.take();
+  begin(kind: Kind, operation: Operation, now: number): void {
+    operation.limit.take(now);
     operation.inFlight++;
     this.#inFlight++;
     kind.inFlight++;

@@ -6,7 +6,7 @@ import { RateLimit } from "./rate-limit.ts";
 function drain(limit: RateLimit, now: number, most = 10_000): number {
   let calls = 0;
   while (calls < most && limit.allows("change", now)) {
-    limit.take();
+    limit.take(now);
     calls++;
   }
   limit.shift(-calls);
@@ -91,4 +91,48 @@ test("jitter lets nobody come earlier than the answer says, and at most a second
   limit.learn(200, told(10, 60, 0, 30), 0, 1);
 
   expect(limit.resetAt).toBe(31_000);
+});
+
+test("answers that overtake one another don't give more than there is", () => {
+  const limit = new RateLimit();
+  limit.learn(200, told(500, 10, 5, 10), 0, 0);
+  limit.take(0);
+  limit.take(0);
+
+  limit.shift(-1);
+  limit.learn(200, told(500, 10, 3, 10), 100, 0);
+  limit.shift(-1);
+  limit.learn(200, told(500, 10, 4, 10), 101, 0);
+
+  expect(drain(limit, 102)).toBe(3);
+});
+
+test("more than a window takes is spread over it, and leaves none of it unused", () => {
+  const limit = new RateLimit();
+  limit.learn(200, told(500, 10, 500, 10), 0, 0);
+  const passedAt: number[] = [];
+
+  for (let now = 0; now < 10_000; now += 5) {
+    if (!limit.allows("change", now, 9_000)) continue;
+    limit.take(now);
+    limit.shift(-1);
+    passedAt.push(now);
+  }
+
+  const perSecond = Map.groupBy(passedAt, (at) => Math.floor(at / 1_000));
+  expect(passedAt).toHaveLength(500);
+  expect(Math.max(...[...perSecond.values()].map(({ length }) => length))).toBeLessThan(70);
+});
+
+test("what a window takes at once needn't be spread", () => {
+  const limit = new RateLimit();
+  limit.learn(200, told(500, 10, 500, 10), 0, 0);
+  let passed = 0;
+
+  while (limit.allows("change", 0, 300 - passed) && passed < 300) {
+    limit.take(0);
+    passed++;
+  }
+
+  expect(passed).toBe(300);
 });

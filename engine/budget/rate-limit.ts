@@ -13,6 +13,10 @@ const LEAST_WAIT_MS = 1_000;
 /** A 429 after a 429 waits longer than it asks, up to here. */
 const MOST_GROWN_MS = 60_000;
 const MAX_JITTER_MS = 1_000;
+/** Windows up to here are too short to tell one from the next by what answers say, in whole seconds. */
+const SHORT_MS = 2_000;
+/** What fewer calls come to is no burst. */
+const SPREAD_FROM = 20;
 /** The share of a window that is left to more urgent calls. */
 const RESERVE: Readonly<Record<Priority, number>> = { change: 0, drift: 0.1, status: 0.2 };
 
@@ -27,6 +31,9 @@ export class RateLimit {
   #limit = Infinity;
   #periodMs = 0;
   #remaining = Infinity;
+  /** The least that an answer of this window said. Answers overtake one another, and what a late one says is over. */
+  #leastSaid = Infinity;
+  #lastTakeAt = 0;
   /** When calls may go on. Never further away than the longest wait, whatever an answer says. */
   #resetAt = 0;
   /** When the window really ends, for the estimate. */
@@ -53,15 +60,38 @@ export class RateLimit {
     return Math.max(0, isOver ? this.#limit - this.#inFlight : this.#remaining);
   }
 
-  /** Whether a call may pass now. */
-  allows(priority: Priority, now: number): boolean {
+  /**
+   * Whether a call may pass now.
+   *
+   * @param backlog How many such calls are to be made. Where the window can't take them all they are spread
+   *   over it: that takes no longer, and a call that somebody waits for finds room at any time.
+   */
+  allows(priority: Priority, now: number, backlog = 0): boolean {
     if (now >= this.#resetAt) this.#beginWindow(now);
+    return this.#hasRoom(priority) && now >= this.#turnAt(backlog);
+  }
+
+  /** When a call that may not pass now is worth another look. */
+  opensAt(priority: Priority, backlog = 0): number {
+    return this.#hasRoom(priority) ? this.#turnAt(backlog) : this.#resetAt;
+  }
+
+  #hasRoom(priority: Priority): boolean {
     // A limit of a few calls has no share to leave, or less urgent calls would never pass.
     const hasShare = this.#limit >= 10 && this.#limit !== Infinity && !this.#isCareful;
     return this.#remaining - (hasShare ? this.#limit * RESERVE[priority] : 0) >= 1;
   }
 
-  take(): void {
+  #turnAt(backlog: number): number {
+    const isWide = this.#limit >= SPREAD_FROM && this.#limit !== Infinity && this.#periodMs > SHORT_MS;
+    if (!isWide || backlog <= this.#remaining) return -Infinity;
+    // Answers round the end of the window up to a second.
+    const lastAt = this.#windowEndsAt - 1_000 - this.#periodMs / 20;
+    return this.#lastTakeAt + Math.max(0, lastAt - this.#lastTakeAt) / (this.#remaining + 1);
+  }
+
+  take(now: number): void {
+    this.#lastTakeAt = now;
     this.#remaining -= 1;
     this.#inFlight += 1;
   }
@@ -93,8 +123,11 @@ export class RateLimit {
       this.#resetAt = now;
       this.#remaining = Infinity;
     } else if (remaining !== undefined && reset !== undefined) {
+      const movesMs = Math.abs(now + reset * 1_000 - this.#windowEndsAt);
+      const isSameWindow = this.#periodMs > SHORT_MS && movesMs < this.#periodMs / 2;
+      this.#leastSaid = isSameWindow ? Math.min(this.#leastSaid, remaining) : remaining;
       // The answer may not count the calls that are still under way.
-      this.#remaining = remaining - this.#inFlight;
+      this.#remaining = this.#leastSaid - this.#inFlight;
       this.#wait(now, { boundedMs: reset * 1_000, windowMs: reset * 1_000, random });
     }
   }
@@ -134,6 +167,7 @@ export class RateLimit {
       this.#remaining = Infinity;
       return;
     }
+    this.#leastSaid = Infinity;
     const leftMs = this.#windowEndsAt - now;
     // Before the window is over, a single call looks whether it is.
     this.#remaining = (leftMs > 0 || this.#isCareful ? 1 : this.#limit) - this.#inFlight;
