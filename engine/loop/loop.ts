@@ -85,8 +85,9 @@ export class ControllerLoop<S extends Snapshot, Body> {
   #seen: Pick<Snapshot, "services" | "paused"> = NOTHING_SEEN;
   /** True if there are newer wishes since the last pass began. What it refers to waits for its end: that is news after every pass of another kind. */
   #isOvertaken = false;
-  /** Services whose wish has changed since a pass went to its end. */
-  #urgent: ReadonlySet<string> = new Set();
+  /** Services whose wish has changed since a pass went to its end, and in which pass that was seen. */
+  #urgent = new Map<string, number>();
+  #passes = 0;
   #approved: ReadonlySet<string> = new Set();
   /** Owners of what follows from several services, as of the last compile. */
   #composed: ReadonlySet<string> = new Set();
@@ -196,7 +197,8 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const wasFresh = this.#schedule.begin();
     this.#isOvertaken = false;
     const changed = this.#changedServices(snapshot);
-    this.#urgent = new Set([...this.#urgent, ...changed]);
+    this.#passes++;
+    for (const service of changed) this.#urgent.set(service, this.#passes);
     if (wasFresh) this.#refusals.forgetConflicts();
     this.#noteApprovals();
 
@@ -207,7 +209,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
         : await this.#reconcile(snapshot, compiled, wasFresh, signal);
     if (signal.aborted) return;
     this.#report = report;
-    if (report.error === undefined && report.left === 0) this.#urgent = new Set();
+    if (report.error === undefined && report.left === 0) this.#urgent = new Map();
 
     const desired = "error" in compiled ? NOTHING : compiled.desired;
     if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);

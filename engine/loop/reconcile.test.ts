@@ -29,7 +29,7 @@ function run(
     mayWrite: async () => undefined,
     isOvertaken: () => false,
     isStopping: () => false,
-    urgent: new Set(),
+    urgent: new Map(),
     intend: async () => undefined,
     onOutcome: () => undefined,
     signal: new AbortController().signal,
@@ -179,7 +179,7 @@ test("begins nothing once it has to stop", async () => {
 test("services whose wish changed come first", async () => {
   const target = new ToyTarget();
 
-  await run(target, { a: { x: "1" }, b: { x: "1" }, c: { x: "1" } }, { urgent: new Set(["c"]) });
+  await run(target, { a: { x: "1" }, b: { x: "1" }, c: { x: "1" } }, { urgent: new Map([["c", 1]]) });
 
   expect(target.writes()).toEqual(["create c/x", "create a/x", "create b/x"]);
 });

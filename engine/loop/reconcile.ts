@@ -1,5 +1,6 @@
 import { ApiError, toError } from "../../clients/errors.ts";
 import type { Problem } from "../../crds/problem.ts";
+import { batchesOf } from "./batches.ts";
 import type { Target } from "./controller.ts";
 import { ObservedCache } from "./observed.ts";
 import type { DriftByKey } from "../plan/drift.ts";
@@ -64,8 +65,8 @@ export interface ReconcileInput<Body> {
   readonly isOvertaken: () => boolean;
   /** True if nothing more may be begun. */
   readonly isStopping: () => boolean;
-  /** Owners whose wish just changed: they come first. */
-  readonly urgent: ReadonlySet<string>;
+  /** Owners whose wish changed lately, of a higher number later: they come first. */
+  readonly urgent: ReadonlyMap<string, number>;
   readonly onOutcome: (outcome: Outcome) => void;
   /** Stores which objects are about to be created, so that a process after this one looks before it creates them again. */
   readonly intend: (keys: readonly string[]) => Promise<void>;
@@ -194,35 +195,6 @@ async function withProvenDeletes<Body>(
       });
   }
   return { ...plan, actions, withheld: [...plan.withheld, ...unproven] };
-}
-
-/**
- * Creates, then updates, then deletes: an object is gone only once what replaces it is there. Deletes go by
- * rank, so that what uses another object goes before it. Urgent owners come first in each.
- */
-function batchesOf<Body>(
-  actions: readonly Action<Body>[],
-  urgent: ReadonlySet<string>,
-  target: Target<Body>,
-): readonly (readonly Action<Body>[])[] {
-  const batches = new Map<number, Action<Body>[]>();
-  for (const action of actions) {
-    const at =
-      action.type === "create"
-        ? 0
-        : action.type === "update"
-          ? 1
-          : 2 + (target.deleteRank?.(action.observed.body) ?? 0);
-    const batch = batches.get(at);
-    if (batch === undefined) batches.set(at, [action]);
-    else batch.push(action);
-  }
-  return [...batches]
-    .sort(([a], [b]) => a - b)
-    .map(([, batch]) => [
-      ...batch.filter((action) => urgent.has(ownerOf(action))),
-      ...batch.filter((action) => !urgent.has(ownerOf(action))),
-    ]);
 }
 
 /** How long a check of the right to write stays good within a batch. */

@@ -159,3 +159,25 @@ test("an entry that is none is left out, and cleared with the others", async () 
   expect(open).toEqual(["ray/a"]);
   expect(store.entries).toEqual(new Map());
 });
+
+test("what stands there already is not written again", async () => {
+  const store = new Store();
+  const keys = Array.from({ length: 1_000 }, (_, at) => `ray/${at}`);
+  const written: string[] = [];
+  const write = store.write;
+  const counting = new Intents({
+    prefix: PREFIX,
+    store: async (ops) => {
+      written.push(...ops.map(({ key }) => key));
+      return await write(ops);
+    },
+    log: SILENT,
+    wallMs: () => now,
+  });
+
+  await counting.begin("monitors", keys.slice(0, 500), signal);
+  await counting.begin("monitors", keys.slice(500), signal);
+
+  expect(written).toEqual([0, 1, 2, 3].map((n) => `${PREFIX}monitors/${n}`));
+  expect([...startProcess(store).agesOf("monitors").keys()]).toEqual(keys);
+});

@@ -38,6 +38,8 @@ export class Intents {
   readonly #begun = new Map<string, Set<string>>();
   /** How many entries each controller may have in the store. */
   readonly #entries = new Map<string, number>();
+  /** What stands in the store for certain, by key: it needn't be written again. */
+  readonly #stored = new Map<string, string>();
 
   constructor(options: IntentsOptions) {
     this.#options = options;
@@ -117,7 +119,7 @@ export class Intents {
     const left = [...open].sort(([, a], [, b]) => a - b);
     const before = this.#entries.get(controller) ?? 0;
     const count = Math.ceil(left.length / KEYS_PER_ENTRY);
-    const ops = Array.from({ length: Math.max(before, count) }, (_, n): TxnOp => {
+    const all = Array.from({ length: Math.max(before, count) }, (_, n): TxnOp => {
       const key = `${prefix}${controller}/${n}`;
       if (n >= count) return { verb: "delete", key };
       const part = left.slice(n * KEYS_PER_ENTRY, (n + 1) * KEYS_PER_ENTRY);
@@ -125,11 +127,15 @@ export class Intents {
       return { verb: "set", key, text: JSON.stringify(entry) };
     });
     // Of what fails on its way some may be stored.
-    this.#entries.set(controller, ops.length);
+    this.#entries.set(controller, all.length);
+    const ops = all.filter((op) => op.verb !== "set" || this.#stored.get(op.key) !== op.text);
+    for (const { key } of ops) this.#stored.delete(key);
     for (let n = 0; n < ops.length; n += OPS) {
-      const result = await store(ops.slice(n, n + OPS), signal);
+      const part = ops.slice(n, n + OPS);
+      const result = await store(part, signal);
       if (!result.ok)
         throw new Error(`Cannot store what is about to be created: ${result.errors[0]?.what ?? "refused"}`);
+      for (const op of part) if (op.verb === "set") this.#stored.set(op.key, op.text);
     }
     this.#entries.set(controller, count);
   }

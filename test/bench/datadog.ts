@@ -20,6 +20,8 @@ const RESYNC_MS = 60_000;
 /** So that several fit into a measurement. */
 const SHORT_RESYNC_MS = 8_000;
 const RESYNCS = 3;
+/** A write takes Datadog a good while: whoever sends few at once doesn't come to the limit. */
+const LATENCY_MS = 200;
 const NO_LIMIT = { limit: 1_000_000, periodSeconds: 60 };
 
 interface Ground {
@@ -46,7 +48,11 @@ async function withController<T>(
 
 /** Creating all monitors, one per service by the generic pack, under the recorded limits. */
 export async function measureCreation(services: number, say: Say): Promise<readonly Row[]> {
-  const rows = await measureCreationAgainst(services, { name: "", start: ownFake }, say);
+  const rows = await measureCreationAgainst(
+    services,
+    { name: "", start: async () => await ownFake({ latencyMs: LATENCY_MS }) },
+    say,
+  );
   // It checks every request, and takes its time.
   if (!hasStrictDouble || services > 1_000) return rows;
   return [
@@ -118,7 +124,7 @@ function createsIn(traffic: readonly Exchange[], status: number): readonly numbe
 /** How long a person's change waits while thousands of monitors are being made. */
 export async function measureUrgency(services: number, say: Say): Promise<readonly Row[]> {
   return await withController(
-    async () => [await startCluster(services, { onNode: false }), await ownFake()],
+    async () => [await startCluster(services, { onNode: false }), await ownFake({ latencyMs: LATENCY_MS })],
     RESYNC_MS,
     async ({ cluster, double, controller }) => {
       await until(() => double.monitors().length >= 600, 60_000, "600 monitors");
@@ -280,7 +286,7 @@ function writesIn(traffic: readonly Exchange[]): number {
 /** A change of `_defaults` that every monitor shows, under the recorded limits. */
 export async function measureDefaults(services: number, say: Say): Promise<readonly Row[]> {
   return await withController(
-    async () => [await startCluster(services, { onNode: false }), await ownFake()],
+    async () => [await startCluster(services, { onNode: false }), await ownFake({ latencyMs: LATENCY_MS })],
     RESYNC_MS,
     async ({ cluster, double, controller }) => {
       await until(() => double.monitors().length >= services, 300_000, "monitors");

@@ -8,7 +8,17 @@ import { measureChurn, measureNodeRole } from "./node-role.ts";
 import { renderRows, verdictOf, type Row } from "./row.ts";
 import { measureFirstFile, measureHelp } from "./start-up.ts";
 
-const PARTS = ["start", "latency", "cold", "memory", "churn", "datadog"] as const;
+const PARTS = [
+  "start",
+  "latency",
+  "cold",
+  "memory",
+  "churn",
+  "creates",
+  "looks",
+  "defaults",
+  "flood",
+] as const;
 
 /** So many creates take long enough for a dozen changes meanwhile. */
 const FLOOD = 10_000;
@@ -89,15 +99,15 @@ async function measureWithConsul(
   }
   const churn = { services: 1_000, perSecond: 50, seconds: 20 };
   if (only.has("churn")) await measure("churn", async () => await measureChurn(churn, say));
-  if (only.has("datadog")) {
-    for (const monitors of numbers(values.monitors)) {
-      const stock = { monitors, dashboards: monitors < 10_000 ? 50 : 200, slos: Math.min(monitors, 2_000) };
-      await measure(`${monitors} unchanged`, async () => await measureResync(stock, say));
+  for (const monitors of numbers(values.monitors)) {
+    const stock = { monitors, dashboards: monitors < 10_000 ? 50 : 200, slos: Math.min(monitors, 2_000) };
+    if (only.has("looks")) await measure(`looks at ${monitors}`, async () => await measureResync(stock, say));
+    if (only.has("creates"))
       await measure(`${monitors} creates`, async () => await measureCreation(monitors, say));
-    }
-    await measure("_defaults", async () => await measureDefaults(1_000, say));
-    await measure("changes in a flood", async () => await measureUrgency(FLOOD, say));
   }
+  if (only.has("defaults"))
+    await measure("change of _defaults", async () => await measureDefaults(1_000, say));
+  if (only.has("flood")) await measure("changes in a flood", async () => await measureUrgency(FLOOD, say));
 }
 
 function numbers(list: string): readonly number[] {

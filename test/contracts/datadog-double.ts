@@ -60,7 +60,9 @@ export interface DoubleOptions {
   readonly limit?: RateLimit;
 }
 
-export async function ownFake(options: DoubleOptions = {}): Promise<DatadogDouble> {
+export async function ownFake(
+  options: DoubleOptions & { readonly latencyMs?: number } = {},
+): Promise<DatadogDouble> {
   const fake = await startFakeDatadog(options);
   return {
     url: fake.url,

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   errors,
@@ -46,6 +47,8 @@ export interface FakeDatadogOptions {
   readonly limit?: RateLimit;
   /** Reads show a write only after so long. */
   readonly readLagMs?: number;
+  /** An answer takes so long, as from far away. */
+  readonly latencyMs?: number;
   readonly routes?: readonly Route[];
 }
 
@@ -112,6 +115,7 @@ export async function startFakeDatadog(options: FakeDatadogOptions = {}): Promis
     const headers: Record<string, string> = {};
     const answer = isJson ? answerTo(request, url, body, headers) : errors(400, "Invalid JSON");
     log.push({ ...logged, status: fault?.kind ?? answer.status });
+    if (options.latencyMs !== undefined) await sleep(options.latencyMs);
     if (fault !== undefined) strike(fault, request, response, answer);
     else send(response, answer, headers);
   }
