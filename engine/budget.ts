@@ -28,8 +28,8 @@ export interface BudgetOptions {
   readonly random?: () => number;
 }
 
-const CONCURRENCY = 8;
-const CONCURRENCY_PER_KIND = 6;
+const CONCURRENCY = 24;
+const CONCURRENCY_PER_KIND = 16;
 
 /**
  * One budget for an API, shared by everything that calls it.

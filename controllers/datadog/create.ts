@@ -47,7 +47,9 @@ export class Creator<Body> {
   /** When the last create of a key was sent. Kept until a list shows the object. */
   readonly #sentAt = new Map<string, number>();
   /** True if the last list had several pages, so that an object at a page's edge may have been missed. */
-  mayHaveMissed = false;
+  #mayHaveMissed = false;
+  /** Keys that there were at the last list that was whole, or that came later. Undefined before such a list. */
+  #seen: Set<string> | undefined;
 
   constructor(options: CreatorOptions<Body>) {
     this.#options = options;
@@ -57,6 +59,13 @@ export class Creator<Body> {
   inherit(): void {
     for (const [key, agoMs] of this.#options.timing.open?.() ?? [])
       if (!this.#sentAt.has(key)) this.#sentAt.set(key, this.#now() - agoMs);
+  }
+
+  /** To be called with the keys that a list shows. */
+  listed(keys: Iterable<string>, mayHaveMissed: boolean): void {
+    this.#mayHaveMissed = mayHaveMissed;
+    if (mayHaveMissed) for (const key of keys) this.#seen?.add(key);
+    else this.#seen = new Set(keys);
   }
 
   /** To be called for every key that a list shows, or that is deleted. */
@@ -91,7 +100,9 @@ export class Creator<Body> {
     if (existing !== undefined) return { raw: existing, isNew: false };
     this.#sentAt.set(key, this.#now());
     try {
-      return { raw: await writer.create(kind.toWire(body), { signal }), isNew: true };
+      const raw = await writer.create(kind.toWire(body), { signal });
+      this.#seen?.add(key);
+      return { raw, isNew: true };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const twin = kind.twinIn?.(error.message);
@@ -113,7 +124,9 @@ export class Creator<Body> {
       if (raw !== undefined && lookup.isOurs(raw, key)) return raw;
       if (waitMs === 0) memory.delete(key);
     }
-    if (!this.#sentAt.has(key) && !this.mayHaveMissed) return undefined;
+    // What never was there can't be missed.
+    const mayHide = this.#mayHaveMissed && this.#seen?.has(key) !== false;
+    if (!this.#sentAt.has(key) && !mayHide) return undefined;
     const found = await lookup.byKey(key, signal);
     if (found === undefined && waitMs > 0) {
       const answer = "it was sent moments ago, and Datadog may not show it yet";

@@ -119,7 +119,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
         isApproved,
       });
     }
-    this.#creator.mayHaveMissed = mayHaveMissed;
+    this.#creator.listed(byKey.keys(), mayHaveMissed);
     return this.#pick(byKey);
   }
 

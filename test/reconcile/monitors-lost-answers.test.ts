@@ -127,6 +127,21 @@ describe("an answer that is lost", () => {
     expect(marked(api, "ray/m1000")).toHaveLength(1);
   });
 
+  test("what never was there is not looked for before it is made, however long the list is", async () => {
+    const { api, target } = await startWorld();
+    await bringInLine(target, desired([]));
+    const wishes = Array.from({ length: 1_001 }, (_, n) => wishedMonitor(`ray/m${n}`));
+    for (const wish of wishes) api.add({ ...wish.body });
+    const before = api.log.length;
+
+    await bringInLine(target, desired([...wishes, wishedMonitor("ray/new")]));
+
+    const calls = api.log.slice(before).map(({ method, query }) => (method === "GET" ? query : method));
+    expect(calls.filter((call) => call === "POST")).toHaveLength(1);
+    expect(calls.filter((call) => call.includes("dd-observe-key"))).toEqual([]);
+    expect(marked(api, "ray/new")).toHaveLength(1);
+  });
+
   test("adopts the duplicate that Datadog names, if it is ours", async () => {
     const { api, target } = await startWorld();
     const wish = wishedMonitor("ray/a");
