@@ -102,7 +102,10 @@ export class DatadogTransport {
     const request = await build(configuration);
     const { gate = openGate, timeoutMs = TIMEOUT_MS } = this.#settings;
     const permit = await gate.acquire(call.operation, call.priority, call.signal, call.kind);
-    request.setHttpConfig({ signal: AbortSignal.any([call.signal, AbortSignal.timeout(timeoutMs)]) });
+    // Taken back once there is an answer: thousands of calls that are over would each wait for their time and fail then.
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), timeoutMs);
+    request.setHttpConfig({ signal: AbortSignal.any([call.signal, deadline.signal]) });
 
     let response: ResponseContext;
     let text: string;
@@ -112,6 +115,8 @@ export class DatadogTransport {
     } catch (error) {
       permit.failed();
       throw this.#networkError(call, toError(error), timeoutMs);
+    } finally {
+      clearTimeout(timer);
     }
     const headers = lowerCase(response.headers);
     permit.answered(response.httpStatusCode, headers);

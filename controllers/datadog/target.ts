@@ -245,7 +245,10 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     const whole = kind.canonical(raw);
     // Where it stands exactly as we wrote it, Datadog has set nothing by itself: an option that is no longer wished has to go.
     const isAsWritten = applied !== undefined && applied === hashOf(whole);
-    const body = isAsWritten ? whole : kind.canonical(raw, wanted);
+    const found = isAsWritten ? whole : kind.canonical(raw, wanted);
+    // Of two equal ones one is kept: with very many objects half of the memory.
+    const body =
+      [wanted, this.#asked.get(key)].find((one) => one !== undefined && isSame(one, found)) ?? found;
     const { at: changedAt, by: changedBy } = kind.changeOf?.(raw) ?? {};
     return {
       key,
