@@ -61,6 +61,8 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
   readonly #creator: Creator<Body>;
   /** What was asked for in this process, so that the options it sets are compared. */
   readonly #asked = new Map<string, Body>();
+  /** A wish stays the same object from look to look. */
+  readonly #hashes = new WeakMap<object, string>();
   #hasObserved = false;
   #hasAskedOrganisation = false;
   /** How many keys of ours the last look found. Undefined before the first. */
@@ -242,13 +244,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     const ref = kind.refOf(raw);
     const { applied, rewritten } =
       remembered?.ref === ref ? remembered : { applied: undefined, rewritten: undefined };
-    const whole = kind.canonical(raw);
-    // Where it stands exactly as we wrote it, Datadog has set nothing by itself: an option that is no longer wished has to go.
-    const isAsWritten = applied !== undefined && applied === hashOf(whole);
-    const found = isAsWritten ? whole : kind.canonical(raw, wanted);
-    // Of two equal ones one is kept: with very many objects half of the memory.
-    const body =
-      [wanted, this.#asked.get(key)].find((one) => one !== undefined && isSame(one, found)) ?? found;
+    const body = this.#bodyOf(raw, wanted, { key, applied });
     const { at: changedAt, by: changedBy } = kind.changeOf?.(raw) ?? {};
     return {
       key,
@@ -261,6 +257,27 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
       changedAt,
       changedBy,
     };
+  }
+
+  #bodyOf(
+    raw: RawObject,
+    wanted: Body | undefined,
+    { key, applied }: { readonly key: string; readonly applied: string | undefined },
+  ): Body {
+    const found = this.#kind.canonical(raw, wanted);
+    // Of two equal ones one is kept: with very many objects that is half of the memory.
+    const same = [wanted, this.#asked.get(key)].find((one) => one !== undefined && isSame(one, found));
+    if (same !== undefined && this.#hashOf(same) === applied) return same;
+    const whole = this.#kind.canonical(raw);
+    // Where it stands exactly as we wrote it, Datadog has set nothing by itself: an option that is no longer wished has to go.
+    return applied !== undefined && applied === hashOf(whole) ? whole : (same ?? found);
+  }
+
+  #hashOf(body: Body): string {
+    if (typeof body !== "object" || body === null) return hashOf(body);
+    let known = this.#hashes.get(body);
+    if (known === undefined) this.#hashes.set(body, (known = hashOf(body)));
+    return known;
   }
 
   async #create(

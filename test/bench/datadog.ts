@@ -258,7 +258,7 @@ async function measureChecks(
     });
     const least = Math.ceil(monitors / 1_000) + Math.ceil(slos / 1_000) + 1;
     return [
-      row("calls of a look", traffic.length / checks, "", {
+      row("calls of a look", callsOfALook(traffic), "", {
         bar: least,
         note: `${checks} looks at ${kinds}`,
       }),
@@ -277,6 +277,21 @@ function checksIn(traffic: readonly Exchange[]): number {
     ({ path, query }) =>
       path === "/api/v1/monitor" && /[?&]page=0(&|$)/.test(query) && /page_size=1000/.test(query),
   ).length;
+}
+
+/** Each kind has its own rhythm: its calls are counted against its own looks, which begin with the first page of a list. */
+function callsOfALook(traffic: readonly Exchange[]): number {
+  const kinds = Map.groupBy(traffic, ({ path }) => /^\/api\/v\d\/([a-z]+)/.exec(path)?.[1] ?? path);
+  return [...kinds.values()].reduce((sum, calls) => {
+    const looks = calls.filter(
+      ({ path, query }) => !/\/[^/]*\d[^/]*$/.test(path.slice("/api/v1/".length)) && isFirstPage(query),
+    ).length;
+    return sum + calls.length / Math.max(1, looks);
+  }, 0);
+}
+
+function isFirstPage(query: string): boolean {
+  return !/[?&](?:page|start|offset)=[1-9]/.test(query);
 }
 
 function writesIn(traffic: readonly Exchange[]): number {
