@@ -71,17 +71,13 @@ async function measureOne(
   };
 }
 
+const WHY: Readonly<Partial<Record<ApiError["failure"], string>>> = {
+  notFound: "not sent lately",
+  unauthorized: MAY_NOT_READ,
+  rateLimited: "Datadog's rate limit is reached",
+  unavailable: "Datadog doesn't answer",
+};
+
 function whyUnknown(error: ApiError): string {
-  switch (error.failure) {
-    case "notFound":
-      return "not sent lately";
-    case "unauthorized":
-      return MAY_NOT_READ;
-    case "rateLimited":
-      return "Datadog's rate limit is reached";
-    case "unavailable":
-      return "Datadog doesn't answer";
-    default:
-      return error.message;
-  }
+  return WHY[error.failure] ?? error.message;
 }

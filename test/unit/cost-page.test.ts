@@ -47,9 +47,9 @@ test("the options of the page's table are those of the packs that it names", () 
 
 test("the metrics of the page are those of the program", async () => {
   const { registry } = createMetrics();
-  const names = (await registry.getMetricsAsJSON()).map(({ name }) => name);
+  const names = new Set((await registry.getMetricsAsJSON()).map(({ name }) => name));
 
   const shown = [...PAGE.matchAll(/`(dd_observe_\w+)`/g)].map(([, name]) => name!);
 
-  expect(shown.filter((name) => !names.includes(name))).toEqual([]);
+  expect(shown.filter((name) => !names.has(name))).toEqual([]);
 });
