@@ -61,8 +61,8 @@ test("refuses an SLO without a target", () => {
 });
 
 test.for<[path: string, reason: string, slo: Json]>([
-  ["monitors", "MissingField", { type: "monitor", monitor_ids: [] }],
-  ["groups", "InvalidValue", { type: "monitor", monitor_ids: ["1", "2"], groups: ["host:a"] }],
+  ["monitors", "MissingQuery", { type: "monitor", monitor_ids: [] }],
+  ["groups", "InvalidCombination", { type: "monitor", monitor_ids: ["1", "2"], groups: ["host:a"] }],
   ["numerator", "InvalidQuery", { ...METRIC, query: { ...METRIC.query, numerator: "sum:a.b{*}" } }],
   ["denominator", "MissingQuery", { ...METRIC, query: { numerator: METRIC.query.numerator } }],
   ["denominator", "InvalidQuery", { ...METRIC, query: { ...METRIC.query, denominator: "1 + 2" } }],

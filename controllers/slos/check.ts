@@ -87,10 +87,10 @@ function checkMonitors(slo: Json): readonly MonitorProblem[] {
   const monitors = Array.isArray(slo["monitor_ids"]) ? slo["monitor_ids"] : [];
   const groups = Array.isArray(slo["groups"]) ? slo["groups"] : [];
   if (monitors.length === 0)
-    return [problem("MissingField", "monitors", "An SLO of monitors needs the name of one")];
+    return [problem("MissingQuery", "monitors", "An SLO of monitors needs the name of one")];
   if (groups.length === 0 || monitors.length === 1) return [];
   const message = `Groups are those of one monitor, and the SLO has ${monitors.length}`;
-  return [problem("InvalidValue", "groups", message)];
+  return [problem("InvalidCombination", "groups", message)];
 }
 
 function checkSlice(slo: Json): readonly MonitorProblem[] {

@@ -122,7 +122,7 @@ describe("the pack's SLOs", () => {
   test("say so where a document names one whose monitor it switches off", () => {
     const { desired } = compile("monitors: {noisy: false}\nslos: {available: true}");
 
-    expect(desired.problems).toMatchObject([{ reason: "UnknownMonitor", path: "slos.available.monitors" }]);
+    expect(desired.problems).toMatchObject([{ reason: "UnknownReference", path: "slos.available.monitors" }]);
     expect([...desired.held.keys()]).toEqual(["ray/available"]);
   });
 });
@@ -204,7 +204,7 @@ describe("an SLO of one's own", () => {
     expect(desired.problems).toEqual([
       {
         owner: "ray",
-        reason: "UnknownMonitor",
+        reason: "UnknownReference",
         path: "slos.up.monitors",
         message: "slos.up: ray has no monitor calm; did you mean cam?",
       },
@@ -231,7 +231,7 @@ describe("an SLO of one's own", () => {
     const long = "x".repeat(99);
     const { desired } = compile(`slos: {${long}: {${METRIC}}}`, { service: "y".repeat(99) });
 
-    expect(desired.problems).toMatchObject([{ reason: "InvalidName", path: `slos.${long}` }]);
+    expect(desired.problems).toMatchObject([{ reason: "Rejected", path: `slos.${long}` }]);
   });
 
   test("keeps its own rules of drift", () => {

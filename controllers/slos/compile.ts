@@ -129,7 +129,7 @@ function missingMonitor(slo: SloLayer, service: string, own: readonly string[]):
   );
   if (missing === undefined) return undefined;
   const name = missing.slice(prefix.length);
-  return problem("UnknownMonitor", "monitors", `${service} has no monitor ${name}${didYouMean(name, own)}`);
+  return problem("UnknownReference", "monitors", `${service} has no monitor ${name}${didYouMean(name, own)}`);
 }
 
 /** What an SLO takes from whoever wants it. */
@@ -166,7 +166,7 @@ function compileSlo(slo: SloLayer, { key, service, title, footer, tags, variable
     ? checkSlo(wire)
     : [
         problem(
-          "InvalidName",
+          "Rejected",
           "",
           "Its name and its service's are too long: Datadog would cut the mark off. Shorten one of them",
         ),

@@ -18,6 +18,8 @@ type Role = "controller" | "node";
 const SCOPES: readonly string[] = [
   "monitors_read",
   "monitors_write",
+  "slos_read",
+  "slos_write",
   "monitors_downtime",
   "metrics_read",
   "metric_tags_write",

@@ -134,6 +134,29 @@ for (const { name, start, isPresent } of DOUBLES) {
       expect(counts()).toEqual([4, 2]);
     });
 
+    test("are listed with their targets, ids and links", async () => {
+      const { wish, apply, run } = await startWorld();
+      wish("web", ALL);
+      wish("_slos/checkout", GLOBAL);
+      await apply();
+
+      const listed = JSON.parse((await run("get slos -o json")).out) as unknown;
+      const one = await run("get slos checkout");
+      const none = await run("get slos web/upp");
+
+      expect(listed).toMatchObject([
+        { key: "_slos/checkout", owner: "_slos/checkout", state: "Synced", title: "Checkout: 99.5 % in 30d" },
+        {
+          key: "web/up",
+          owner: "web",
+          id: expect.stringMatching(/^[0-9a-f]{32}$/),
+          link: expect.stringMatching(/\/slo\?slo_id=[0-9a-f]{32}$/),
+        },
+      ]);
+      expect(one.out).toMatch(/_slos\/checkout .*as wished/);
+      expect(none.err).toContain("did you mean web/up?");
+    });
+
     test("wait where what they name is wished nowhere, and nothing else waits with them", async () => {
       const { wish, apply, counts } = await startWorld();
       wish("web", `${NONE}${PARTS}`);

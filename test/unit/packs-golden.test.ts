@@ -6,11 +6,11 @@ import { observed, PACKS } from "../builders/observed.ts";
 
 // The service is named as its pack, or `web` for the pack of everything else. Refresh with `vitest run --project unit -u`, and read the difference.
 test.for([...PACKS.keys()])(
-  "pack %s makes the files, monitors and dashboards of its golden files",
+  "pack %s makes the files, monitors, SLOs and dashboards of its golden files",
   async (pack) => {
     const service = pack === "generic" ? "web" : pack;
 
-    const { file, monitors, dashboards } = observed(
+    const { file, monitors, slos, dashboards } = observed(
       service,
       `pack: ${pack}\nenv: production\nteam: platform\nnotify: ['@slack-ops']\n`,
     );
@@ -18,6 +18,9 @@ test.for([...PACKS.keys()])(
     await expect(file).toMatchFileSnapshot(`../golden/packs/${pack}.agent.yaml`);
     await expect(`${JSON.stringify(Object.fromEntries(monitors), undefined, 2)}\n`).toMatchFileSnapshot(
       `../golden/packs/${pack}.monitors.json`,
+    );
+    await expect(`${JSON.stringify(Object.fromEntries(slos), undefined, 2)}\n`).toMatchFileSnapshot(
+      `../golden/packs/${pack}.slos.json`,
     );
     await expect(`${JSON.stringify(Object.fromEntries(dashboards), undefined, 2)}\n`).toMatchFileSnapshot(
       `../golden/packs/${pack}.dashboards.json`,
@@ -43,8 +46,8 @@ test("a pack compiles to the same bytes every time", () => {
   for (const pack of PACKS.keys()) {
     const texts = new Set(
       Array.from({ length: 50 }, () => {
-        const { file, monitors, dashboards } = observed("web", `pack: ${pack}\n`);
-        return file + JSON.stringify([...monitors, ...dashboards]);
+        const { file, monitors, slos, dashboards } = observed("web", `pack: ${pack}\n`);
+        return file + JSON.stringify([...monitors, ...slos, ...dashboards]);
       }),
     );
 
