@@ -14,6 +14,8 @@ export interface PublisherOptions {
   readonly metrics: Metrics;
 }
 
+/** So many services are told that they wait for the rest of a pass that newer wishes ended; of more, each is told once it is done. */
+const MOST_WAITING = 100;
 /** So many passes in a row must fail before all services are told. */
 const LASTING = 3;
 
@@ -115,6 +117,9 @@ export class Publisher {
     for (const owner of this.#unsettled)
       if (services.has(owner) || composed?.has(owner) === true) concerned.add(owner);
     this.#unsettled = report.error !== undefined && this.#toldAll === undefined ? concerned : unsettled;
+    // The next pass goes on with them right away. Until thousands of statuses are stored it could not begin.
+    if (report.error === undefined && report.waiting.size > MOST_WAITING)
+      for (const owner of report.waiting) concerned.delete(owner);
     return concerned;
   }
 

@@ -191,10 +191,12 @@ export interface Stock {
 const SLO = `slos:
   up: { name: Up, type: monitor, monitors: [endpoint-down], target: 99.5 }
 `;
-const DASHBOARD = `definition:
-  title: Bench
-  layout_type: ordered
-  widgets: [{ definition: { type: note, content: Bench } }]
+const DASHBOARD = `dashboards:
+  bench:
+    definition:
+      title: Bench
+      layout_type: ordered
+      widgets: [{ definition: { type: note, content: Bench } }]
 `;
 
 /** Calls, time and CPU of a look at an unchanged world. */
@@ -203,10 +205,10 @@ export async function measureResync(stock: Stock, say: Say): Promise<readonly Ro
   const slos = keeps("slos") ? stock.slos : 0;
   const dashboards = keeps("dashboards") ? stock.dashboards : 0;
   const { monitors } = stock;
-  const cluster = await startCluster(monitors, { onNode: false, extra: (at) => (at < slos ? SLO : "") });
+  const extra = (at: number): string => (at < slos ? SLO : "") + (at < dashboards ? DASHBOARD : "");
+  const cluster = await startCluster(monitors, { onNode: false, extra });
   const double = await ownFake({ limit: NO_LIMIT });
   try {
-    for (let at = 0; at < dashboards; at++) await cluster.put(`_dashboards/bench-${at}`, DASHBOARD);
     const isWhole = (): boolean =>
       double.objects("monitors").length >= monitors &&
       double.objects("slos").length >= slos &&
