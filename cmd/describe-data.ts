@@ -5,7 +5,7 @@ import { serviceVariables } from "../controllers/scope.ts";
 import type { StoredEvent } from "../engine/status/status.ts";
 import { viewCost, type CostView } from "./cost-view.ts";
 import { knownServices } from "./facts.ts";
-import type { Look } from "./look.ts";
+import { composedOwners, type Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";
 import { CATALOG, DOWNTIMES, METRIC_TAGS, SLOS, viewObjects, type ObjectView } from "./objects-view.ts";
 import { noSuchService } from "./names.ts";
@@ -101,6 +101,7 @@ export async function describeService(look: Look, service: string): Promise<Desc
         (name) => name !== service && !name.startsWith("_") && !facts.catalog.has(name),
       ),
       resolution,
+      isComposed: composedOwners(look).has(service),
       order: facts.paused.get(service),
       pausedBy: fields.find(({ path, value }) => path === "paused" && value === true)?.from,
       hasLeader: facts.leader !== undefined,

@@ -1,5 +1,6 @@
 import { readOnlyConsul } from "../clients/consul-read-only.ts";
 import type { Consul } from "../clients/consul.ts";
+import { compileDashboards } from "../controllers/dashboards/compile.ts";
 import type { Pack } from "../crds/pack.ts";
 import type { Resolution } from "../crds/resolve.ts";
 import type { Snapshot } from "../engine/sources/snapshot.ts";
@@ -48,6 +49,11 @@ export function resolutionOf({ snapshot }: Look, service: string): Resolution | 
 export function observedServices({ facts, snapshot }: Look): readonly ServiceView[] {
   const names = [...new Set([...snapshot.services.keys(), ...facts.statuses.keys()])].sort();
   return names.map((service) => viewOf(service, snapshot.services.get(service), facts));
+}
+
+/** What is wished though neither a service nor a document stands for it: it follows from several services together. */
+export function composedOwners({ snapshot }: Pick<Look, "snapshot">): ReadonlySet<string> {
+  return compileDashboards("cluster")(snapshot).composed ?? new Set();
 }
 
 /** The cluster's id, or undefined where Consul's agent may not be asked for it. */

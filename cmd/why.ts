@@ -33,6 +33,8 @@ export interface WhyFacts {
   readonly reportedNodes: readonly string[];
   /** Hashes that are approved. */
   readonly approved: ReadonlySet<string>;
+  /** True if it follows from several services together, so that nothing is gone. */
+  readonly isComposed?: boolean;
   /** Since when the wish is gone, ISO 8601. */
   readonly absentSince: string | undefined;
   /** Monitors of the pack that the wish leaves out, and why. */
@@ -257,6 +259,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
 };
 
 function whyGone({
+  isComposed,
   resolution,
   conditions,
   absentSince,
@@ -264,7 +267,7 @@ function whyGone({
   kvPrefix,
   tagName,
 }: WhyFacts): readonly Finding[] {
-  if (resolution !== undefined) return [];
+  if (resolution !== undefined || isComposed === true) return [];
   if (absentSince === undefined) {
     if (conditions.length === 0) return [];
     return [{ weight: "waiting", message: "its wish is gone; no pass has noticed it yet" }];

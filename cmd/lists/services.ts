@@ -1,7 +1,7 @@
 import { isPausedByWish } from "../../crds/resolve.ts";
 import { indexedSeries, type ServiceCost } from "../../engine/status/cost.ts";
 import { knownServices, type ClusterFacts } from "../facts.ts";
-import { observedServices } from "../look.ts";
+import { composedOwners, observedServices } from "../look.ts";
 import { noSuchService } from "../names.ts";
 import { filesOf, objectsOf, viewOf, type ServiceView } from "../service-view.ts";
 import { sinceCell, statusCell } from "./cells.ts";
@@ -17,7 +17,8 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
     names.length === 0
       ? observedServices(look)
       : names.map((name) => viewOf(name, snapshot.services.get(name), facts));
-  const rows = views.map((view) => serviceRow(view, facts));
+  const composed = composedOwners(look);
+  const rows = views.map((view) => serviceRow(view, facts, composed));
   return {
     facts,
     listing: {
@@ -53,10 +54,11 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
   };
 }
 
-function serviceRow(view: ServiceView, facts: ClusterFacts) {
+function serviceRow(view: ServiceView, facts: ClusterFacts, composed: ReadonlySet<string>) {
   const { service, resolution, ready, stalled, since, statuses } = view;
   const files = filesOf(view);
-  const isObserved = resolution !== undefined;
+  const isComposed = resolution === undefined && composed.has(service);
+  const isObserved = resolution !== undefined || isComposed;
   const isGone = !isObserved && statuses.length > 0;
   // What keeps the rest of a service that is gone says more than that it is gone.
   const isTold = isObserved || (isGone && ready.status !== "True");
@@ -74,7 +76,7 @@ function serviceRow(view: ServiceView, facts: ClusterFacts) {
     monitors: objectsOf(view, "monitors").length,
     files: `${files.filter(({ written }) => written?.status === "True").length}/${files.length}`,
     since,
-    by: wishedBy(service, facts, isObserved),
+    by: isComposed ? "packs" : wishedBy(service, facts, isObserved),
     nodes: files.map(({ node }) => node),
     cost: statuses.find(({ cost }) => cost !== undefined)?.cost,
     paused: facts.paused.has(service) || isPausedByWish(resolution),

@@ -259,6 +259,19 @@ describe("what people see of dashboards", () => {
     );
   });
 
+  test("what packs compose is not told of as gone, and goes on being as wished", async () => {
+    const world = await startWorld();
+    await apply(world);
+
+    const list = await world.run(`get services ${OVERVIEW} -o json`);
+    const described = await world.run(`describe ${OVERVIEW} -o json`);
+
+    expect(JSON.parse(list.out)).toMatchObject([
+      { name: OVERVIEW, ready: "True", reason: "AllConditionsMet", by: "packs" },
+    ]);
+    expect(described.out).not.toMatch(/is gone|not observed/);
+  });
+
   test("get dashboards NAME -o html is a page of its own with every widget and query, and no text of it runs", async () => {
     const world = await startWorld(["ray", "web"]);
     const widgets = [{ definition: { type: "note", content: "<script>alert(1)</script>" } }];
