@@ -18,7 +18,10 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
       ? observedServices(look)
       : names.map((name) => viewOf(name, snapshot.services.get(name), facts));
   const composed = composedOwners(look);
-  const rows = views.map((view) => serviceRow(view, facts, composed));
+  // What packs compose is no service: it is told of only if asked for, or if something is wrong with it.
+  const rows = views
+    .map((view) => serviceRow(view, facts, composed))
+    .filter(({ name, ready }) => names.length > 0 || !composed.has(name) || ready !== "True");
   return {
     facts,
     listing: {
@@ -49,7 +52,7 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
         row.ready === "True" ? "" : row.message,
       ]),
       data: rows,
-      notes: names.length === 0 ? unobservedNote(facts, views.length) : [],
+      notes: names.length === 0 ? unobservedNote(facts, rows.length) : [],
     },
   };
 }
