@@ -119,10 +119,12 @@ async function listMonitors(
   tags: readonly string[],
   { known, ...options }: ListOptions,
 ): Promise<MonitorList> {
-  const call = monitorCalls.read("listMonitors", `list monitors with the tags ${tags.join(", ")}`, options);
+  const tried = tags.length === 0 ? "list monitors" : `list monitors with the tags ${tags.join(", ")}`;
+  const call = monitorCalls.read("listMonitors", tried, options);
+  const filter = tags.length === 0 ? {} : { tags: tags.join(",") };
   const byId = new Map<number, RawMonitor>();
   for (let page = 0; page < MAX_PAGES; page++) {
-    const monitors = await listPage(transport, call, { tags: tags.join(","), page, pageSize: PAGE_SIZE });
+    const monitors = await listPage(transport, call, { ...filter, page, pageSize: PAGE_SIZE });
     for (const monitor of monitors) byId.set(monitor.id, monitor);
     const isKnownWhole =
       known !== undefined && known.size > 0 && known.isSubsetOf(new Set([...byId.keys()].map(String)));

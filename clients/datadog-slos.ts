@@ -23,8 +23,8 @@ import type { Call, DatadogTransport } from "./datadog-transport.ts";
 
 /** The reading half of Datadog's SLOs. A dry run holds nothing else. */
 export interface SloReader extends ObjectReader {
-  /** Lists the SLOs that carry this tag, in full. Datadog looks for one tag only. */
-  list(tag: string, options: ListOptions): Promise<ObjectList>;
+  /** Lists the SLOs that carry this tag, in full; all SLOs without one. Datadog looks for one tag only. */
+  list(tag: string | undefined, options: ListOptions): Promise<ObjectList>;
   /** SLOs that may not be deleted, and why. Empty if all may. */
   canDelete(ids: readonly string[], options: CallOptions): Promise<Hindrances>;
 }
@@ -88,10 +88,11 @@ export function sloWriter(transport: DatadogTransport): SloWriter {
 
 async function list(
   transport: DatadogTransport,
-  tag: string,
+  tag: string | undefined,
   { known, ...options }: ListOptions,
 ): Promise<ObjectList> {
-  const call = calls.read("listSLOs", `list SLOs with the tag ${tag}`, options);
+  const tried = tag === undefined ? "list SLOs" : `list SLOs with the tag ${tag}`;
+  const call = calls.read("listSLOs", tried, options);
   const found = new Pages();
   for (let offset = 0; found.pages < MAX_PAGES; offset += PAGE_SIZE) {
     const answer = await transport.send(call, async (configuration) =>

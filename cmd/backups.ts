@@ -1,4 +1,4 @@
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 
 import type { Consul, TxnOp } from "../clients/consul.ts";
 import { toError } from "../clients/errors.ts";
@@ -6,8 +6,8 @@ import { hashOf } from "../engine/hash.ts";
 import type { Log } from "../engine/log.ts";
 import type { StatusStore } from "../engine/status/status-writer.ts";
 
-/** Why an object's text is kept. */
-export type BackupReason = "delete" | "drift" | "update";
+/** Why an object's text is kept: what the operator does to it, or a person's command. */
+export type BackupReason = "delete" | "drift" | "update" | "adopt" | "restore";
 
 interface BackupOptions {
   readonly consul: Pick<Consul, "kvKeys">;
@@ -84,6 +84,51 @@ export function backups({ consul, statePrefix, scope, store, log }: BackupOption
     if (!result.ok) throw new Error(result.errors[0]?.what ?? "Consul refused it");
     last.set(folder, { at: folder + at, hash });
   };
+}
+
+/** One kept version as it is read back. */
+export interface Backup extends Pick<StoredBackup, "at" | "controller" | "key" | "reason"> {
+  /** The object's JSON, as Datadog gave it. */
+  readonly text: string;
+}
+
+/**
+ * Reads what is kept, the newest first.
+ *
+ * @param folder Below the scope: `""` for everything, `monitors/`, `monitors/ray/queue-too-long/`.
+ * @returns With it the keys that hold nothing that can be read: a person's, or another version's.
+ */
+export async function readBackups(
+  {
+    consul,
+    statePrefix,
+    scope,
+  }: { readonly consul: Pick<Consul, "kvList"> } & Pick<BackupOptions, "statePrefix" | "scope">,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<{ readonly backups: readonly Backup[]; readonly unreadable: readonly string[] }> {
+  const entries = await consul.kvList(backupsPrefix(statePrefix, scope) + folder, {}, signal);
+  const found: Backup[] = [];
+  const unreadable: string[] = [];
+  for (const { key, text } of entries) {
+    const backup = parseBackup(text);
+    if (backup === undefined) unreadable.push(key);
+    else found.push(backup);
+  }
+  return { backups: found.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0)), unreadable };
+}
+
+function parseBackup(stored: string): Backup | undefined {
+  try {
+    const { at, controller, key, reason, text, gzip } = JSON.parse(stored) as Partial<StoredBackup>;
+    const plain = gzip === undefined ? text : gunzipSync(Buffer.from(gzip, "base64")).toString("utf8");
+    const isWhole = [at, controller, key, reason, plain].every((part) => typeof part === "string");
+    return isWhole
+      ? { at: at!, controller: controller!, key: key!, reason: reason!, text: plain! }
+      : undefined;
+  } catch {
+    return undefined; // Not JSON, or cut off: the caller names it.
+  }
 }
 
 /** Deletes backups that are older than 30 days. What can't be deleted now is deleted another time. */

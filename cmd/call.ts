@@ -18,6 +18,7 @@ export interface Options {
   readonly fix?: boolean;
   readonly outputDir?: string;
   readonly force?: boolean;
+  readonly at?: string;
 }
 
 /** One call of a command. */

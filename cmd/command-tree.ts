@@ -201,6 +201,24 @@ const COMMANDS: readonly Description[] = [
     load: async () => (await import("./commands/adopt.ts")).adopt,
   },
   {
+    usage: "restore [kind] [key]",
+    summary: "list what was kept before it was deleted or overwritten, and put it back",
+    details:
+      "Before the operator deletes or overwrites anything in Datadog, it keeps the whole object: the last five versions, for 30 days. Without a key this lists them. With one it shows how the newest, or the one of --at, differs from what stands there now. With --yes it puts that back: what still stands there is overwritten, what is gone is made again, without dd-observe's mark unless a document still wishes it. What the next pass would undo is refused. -o json prints the object as Datadog gave it.",
+    settings: [...CONSUL, ...DATADOG, ...RULES],
+    options: [
+      new Option("--at <time>", "the version of this time, whole or its beginning: 2026-11-22T07:04"),
+      new Option("--yes", "put it back"),
+      outputOption(["table", "json", "yaml"]),
+    ],
+    examples: [
+      "dd-observe restore",
+      "dd-observe restore monitors ray/queue-too-long",
+      "dd-observe restore monitors ray/queue-too-long --at 2026-11-22T07:04 --yes",
+    ],
+    load: async () => (await import("./commands/restore.ts")).restore,
+  },
+  {
     usage: "dev",
     summary: "try everything on this machine",
     details:

@@ -80,6 +80,11 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     this.#creator = new Creator({ kind, lookup: this.#lookup, memory, timing: options, log });
   }
 
+  /** What sets these objects apart from others, for commands that work on one of them. */
+  get kind(): DatadogKind<Body> {
+    return this.#kind;
+  }
+
   deleteRank(body: Body): number {
     return this.#kind.deleteRank?.(body) ?? 0;
   }

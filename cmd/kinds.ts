@@ -1,0 +1,125 @@
+import { connect, type Connection } from "../controllers/datadog/connection.ts";
+import type { DatadogKind } from "../controllers/datadog/kind.ts";
+import { MarkedObjects } from "../controllers/datadog/target.ts";
+import type { ClusterDeps } from "../controllers/deps.ts";
+import { CLUSTER_CONTROLLERS } from "../controllers/index.ts";
+import { didYouMean } from "../crds/suggest.ts";
+import { Budget } from "../engine/budget.ts";
+import { openLog } from "../engine/log.ts";
+import { Memory } from "../engine/plan/memory.ts";
+import type { Desired, Withheld } from "../engine/plan/plan.ts";
+import { bind, References } from "../engine/plan/references.ts";
+import { rememberedOf } from "../engine/status/stored-object.ts";
+import type { Config } from "./config.ts";
+import type { ClusterFacts } from "./facts.ts";
+import type { Look } from "./look.ts";
+import { UsageError } from "./print.ts";
+
+/** One kind of Datadog's objects as commands work with it. */
+export interface OpenKind {
+  /** The controller's name: `monitors`. */
+  readonly name: string;
+  /** `monitor` */
+  readonly noun: string;
+  readonly kind: DatadogKind<unknown>;
+  readonly target: MarkedObjects<unknown>;
+  /** What the operator remembers of its objects. */
+  readonly memory: Memory;
+  /** What is wished now, with the ids of what it refers to as far as they are known. */
+  readonly desired: Desired<unknown>;
+  /** What can't be made yet, since what it refers to isn't there. */
+  readonly waiting: readonly Withheld<unknown>[];
+}
+
+export interface OpenKinds {
+  readonly kinds: readonly OpenKind[];
+  /** Undefined without Datadog's keys: then nothing can be asked, and everything else can be told. */
+  readonly connection: Connection | undefined;
+}
+
+interface KindsOptions {
+  readonly look: Pick<Look, "config" | "facts" | "snapshot">;
+  readonly clusterId: string;
+  /** True if something is to be written. */
+  readonly mayWrite?: boolean;
+}
+
+/** Opens every kind that the leader keeps in Datadog. Calls nothing yet. */
+export function openKinds({ look, clusterId, mayWrite = false }: KindsOptions): OpenKinds {
+  const { config, facts, snapshot } = look;
+  const deps = depsOf(config, clusterId, mayWrite);
+  const registered = CLUSTER_CONTROLLERS.flatMap((create) => {
+    const registration = create(withKeys(deps));
+    if (!("controller" in registration)) return [];
+    const { controller, memory = new Memory() } = registration;
+    if (!(controller.target instanceof MarkedObjects)) return [];
+    remember(memory, controller.name, facts);
+    return [{ controller, memory, target: controller.target as MarkedObjects<unknown> }];
+  });
+  const references = new References(registered.map(({ controller }) => controller.name));
+  for (const { controller, memory } of registered)
+    references.notePass(
+      controller.name,
+      [...memory.entries()].map(([key, { ref }]) => [key, ref] as const),
+    );
+  const kinds = registered.map(({ controller, memory, target }): OpenKind => {
+    const { desired, waiting } = bind(controller.compile(snapshot), references);
+    const { name, noun } = controller;
+    return { name, noun, kind: target.kind, target, memory, desired, waiting };
+  });
+  return { kinds, connection: connect(deps) };
+}
+
+/** The kind that a person names: `monitors` or `monitor`. */
+export function kindNamed(kinds: readonly OpenKind[], given: string): OpenKind {
+  const word = given.toLowerCase();
+  const found = kinds.find(({ name }) => name === word || singularOf(name) === word);
+  if (found !== undefined) return found;
+  const names = kinds.map(({ name }) => name);
+  throw new UsageError(
+    `no kind of objects is named ${given}${didYouMean(word, names) || `; there are ${names.join(", ")}`}`,
+  );
+}
+
+/** `slos` → `slo`; `metric-tags` and `catalog` stay. */
+export function singularOf(name: string): string {
+  return /^(?:monitors|dashboards|slos|downtimes)$/.test(name) ? name.slice(0, -1) : name;
+}
+
+function depsOf(config: Config, clusterId: string, mayWrite: boolean): ClusterDeps {
+  return {
+    clusterId,
+    policy: config.policy,
+    tagName: config.tagName,
+    isDryRun: !mayWrite,
+    approved: () => new Set(),
+    // A command keeps what it overwrites itself: under its own reason.
+    onBackup: async () => undefined,
+    log: openLog({ level: "silent", pretty: false }),
+    datadog: config.datadog,
+    budget: new Budget(),
+    onOrganisation: () => undefined,
+    openIntents: () => new Map(),
+  };
+}
+
+/** What is wished can be told without Datadog's keys; a call with these would be refused. */
+function withKeys(deps: ClusterDeps): ClusterDeps {
+  const { url, apiKey, appKey } = deps.datadog;
+  if (apiKey !== undefined && appKey !== undefined) return deps;
+  return { ...deps, datadog: { url, apiKey: apiKey ?? "unset", appKey: appKey ?? "unset" } };
+}
+
+function remember(memory: Memory, controller: string, { statuses }: ClusterFacts): void {
+  for (const { service, writer, objects } of [...statuses.values()].flat()) {
+    if (writer !== "controller") continue;
+    for (const object of objects)
+      if (object.controller === controller) memory.set(object.key, rememberedOf(service, object, Date.now()));
+  }
+}
+
+/** @throws {UsageError} if a key of Datadog's is missing. */
+export function connected({ connection }: OpenKinds): Connection {
+  if (connection !== undefined) return connection;
+  throw new UsageError("Datadog's keys are needed", "Set DD_API_KEY and DD_APP_KEY.");
+}
