@@ -187,16 +187,15 @@ const COMMANDS: readonly Description[] = [
     load: async () => (await import("./commands/control.ts")).resume,
   },
   {
-    usage: "adopt <kind> <id> <service/name>",
-    summary: "take over an existing object",
+    usage: "adopt <kind> <id|name> <service/name>",
+    summary: "take over an existing object of Datadog's",
     details:
-      "Gives a monitor, a downtime, or an entity of the Software Catalog that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. The tag configuration of a metric (metric-tags METRIC SERVICE) can carry no mark: the controller takes it over. Shows what will change.",
+      "Gives a monitor, dashboard, SLO, downtime or catalog entity that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. Shows what that pass will change. It is named by its id, or by its exact name where no other has it. The tag configuration of a metric (metric-tags METRIC SERVICE) can carry no mark: the controller takes it over.",
     settings: [...CONSUL, ...DATADOG, ...RULES],
     options: [new Option("--yes", "adopt it even if the next pass changes it")],
     examples: [
       "dd-observe adopt monitor 12345 ray/queue-too-long",
-      "dd-observe adopt metric-tags app.latency checkout",
-      "dd-observe adopt entity service:default/ray ray/entity",
+      "Gives a monitor, dashboard, SLO, downtime or catalog entity that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. Shows what that pass will change. It is named by its id, or by its exact name where no other has it. The tag configuration of a metric (metric-tags METRIC SERVICE) can carry no mark: the controller takes it over.",
     ],
     load: async () => (await import("./commands/adopt.ts")).adopt,
   },

@@ -1,179 +1,153 @@
-import { datadogWriter, type DatadogWriter, type RawMonitor } from "../../clients/datadog.ts";
 import { driftOf } from "../../crds/drift.ts";
-import { isSlug } from "../../crds/names.ts";
+import { globalFolderOf } from "../../crds/global.ts";
+import { isReserved, isSlug } from "../../crds/names.ts";
 import { isPausedByWish } from "../../crds/resolve.ts";
-import { canonicalObserved, familyOf, type MonitorBody } from "../../controllers/monitors/canonical.ts";
-import { applicationUrl } from "../../controllers/application-url.ts";
-import { compileMonitors } from "../../controllers/monitors/compile.ts";
-import { keyTag, MANAGED_BY, markTags, ownerTag, readMark, tagsOf } from "../../controllers/datadog/mark.ts";
-import { monitorTarget } from "../../controllers/monitors/target.ts";
-import { Memory } from "../../engine/plan/memory.ts";
+import type { RawObject } from "../../controllers/datadog/kind.ts";
+import { ownerOfKey } from "../../controllers/datadog/mark.ts";
 import { fieldChanges, type DesiredObject, type FieldChange } from "../../engine/plan/plan.ts";
 import type { Call } from "../call.ts";
-import type { Config } from "../config.ts";
 import { clusterIdOf, openConsul } from "../connect.ts";
+import { Existing } from "../existing.ts";
 import { knownServices } from "../facts.ts";
+import { keepForCommand } from "../keep-backup.ts";
+import { connected, kindNamed, openKinds, singularOf, type OpenKind } from "../kinds.ts";
 import { withLock } from "../lock.ts";
 import { openLook, type Look } from "../look.ts";
 import { noSuchService } from "../names.ts";
 import { formatFields } from "../plan-text.ts";
 import { UsageError } from "../print.ts";
-import { adoptDowntime } from "./adopt-downtime.ts";
-import { adoptEntity } from "./adopt-entity.ts";
 import { adoptMetricTags } from "./adopt-metric-tags.ts";
 
-/** What is to become of one monitor. */
+/** What is to become of one object. */
 interface Adoption {
-  readonly id: number;
-  readonly service: string;
-  /** `ray/queue-too-long`; the same as `service` for `_monitors/disk-full` */
+  readonly open: OpenKind;
+  /** `ray/queue-too-long`, `_monitors/disk-full` */
   readonly key: string;
-  readonly clusterId: string;
+  /** The service, or the document. */
+  readonly owner: string;
+  readonly raw: RawObject;
+  readonly ref: string;
+  /** What the person called it: an id or a name. */
+  readonly given: string;
 }
 
-/** `dd-observe adopt`: an existing object becomes one of ours. */
+/** `dd-observe adopt`: an existing object becomes one of ours. Only its mark changes now. */
 export async function adopt(call: Call): Promise<number> {
-  const [kind] = call.args;
-  if (kind === "metric-tags") return await adoptMetricTags(call);
-  if (kind === "downtime" || kind === "downtimes") return await adoptDowntime(call);
-  if (kind === "entity") return await adoptEntity(call);
-  return await adoptMonitor(call);
-}
-
-/** Only its tags change now. */
-async function adoptMonitor(call: Call): Promise<number> {
-  const { flags, terminal } = call;
+  // They can carry none, so that the controller takes them over.
+  if (call.args[0] === "metric-tags") return await adoptMetricTags(call);
+  const { args, flags, terminal } = call;
+  const [kindName = "", given = "", key = ""] = args;
   const { config, consul: reading, look: lookOnce } = openLook(call);
-  const { id, service, key } = readArguments(call.args);
   const look = await lookOnce();
-  const known = knownServices(look.facts);
-  if (!known.includes(service)) throw noSuchService(service, known);
-  const clusterId = await clusterIdOf(config, reading);
-  const adoption: Adoption = { id, service, key, clusterId };
   const signal = AbortSignal.timeout(120_000);
-  const datadog = openDatadog(config);
-  const raw = await datadog.getMonitor(id, { signal, priority: "change" });
-  const now = readMark(tagsOf(raw), clusterId)?.key;
+  const opened = openKinds({ look, clusterId: await clusterIdOf(config, reading, signal), mayWrite: true });
+  const open = kindNamed(opened.kinds, kindName);
+  const owner = ownerIn(key, open, look);
+  const existing = new Existing(connected(opened).transport, open);
+  const raw = await existing.one(given, signal);
+  const { kind, noun } = open;
+  const adoption: Adoption = { open, key, owner, raw, ref: kind.refOf(raw), given };
+  const { ref } = adoption;
+  const now = kind.markOf(raw)?.key;
   if (now === key) {
-    terminal.out(`monitor ${id} is ${key} already\n`);
+    terminal.out(`${noun} ${ref} is ${key} already\n`);
     return 0;
   }
-  if (now !== undefined) throw new UsageError(`monitor ${id} is ${now} already, and can't be ${key} as well`);
-  await expectFree(datadog, adoption, signal);
+  if (now !== undefined)
+    throw new UsageError(`${noun} ${ref} is ${now} already, and can't be ${key} as well`);
+  await expectFree(adoption, signal);
 
-  const wanted = compileMonitors(clusterId, { appUrl: applicationUrl(config.datadog.url) })(
-    look.snapshot,
-  ).objects.get(key);
-  const changes = comingChanges(raw, wanted, adoption);
-  terminal.out(`monitor ${id} ${JSON.stringify(raw["name"] ?? "")} becomes ${key}\n`);
-  tellWhatComes(wanted, changes, terminal);
+  const wanted = open.desired.objects.get(key);
+  const changes = comingChanges(adoption, wanted);
+  terminal.out(`${noun} ${ref} ${JSON.stringify(existing.nameOf(raw))} becomes ${key}\n`);
+  tellWhatComes(adoption, wanted, changes, terminal);
   if (flags.yes !== true && (wanted === undefined || changes.length > 0))
     throw new UsageError("nothing is adopted yet", "If that is right, run it again with --yes.");
 
   const consul = openConsul(config);
   const write = async (): Promise<void> => {
-    const backup = {
-      at: new Date().toISOString(),
-      controller: "monitors",
-      key,
-      reason: "adopt",
-      text: JSON.stringify(raw),
-    };
-    await consul.kvPut(
-      `${config.statePrefix}/backups/cluster/monitors/${key}/${backup.at}`,
-      JSON.stringify(backup),
-      {},
-      signal,
-    );
-    const target = monitorTarget({ datadog, clusterId, memory: new Memory() });
-    await target.adopt(String(id), key, signal);
+    await keepForCommand(consul, config)(open.name, key, "adopt", JSON.stringify(raw));
+    await open.target.adopt(ref, key, signal);
   };
-  if (look.facts.leader !== undefined && isResting(look, service)) await write();
-  else await withLock({ consul, config, signal, hint: whilePaused(adoption) }, async () => await write());
+  if (look.facts.leader !== undefined && isResting(look, owner)) await write();
+  else await withLock({ consul, config, signal, hint: whilePaused(adoption) }, write);
   terminal.out(
-    `${terminal.paint("green", "adopted")}; what it was is kept at ${config.statePrefix}/backups/cluster/monitors/${key}\n`,
+    `${terminal.paint("green", "adopted")}; what it was is kept: dd-observe restore ${open.name} ${key}\n`,
   );
   return 0;
 }
 
-function readArguments([kind = "", id = "", key = ""]: readonly string[]): Omit<Adoption, "clusterId"> {
-  if (kind !== "monitor" && kind !== "monitors")
-    throw new UsageError(`${kind} can't be adopted; only a monitor, a downtime and metric-tags can`);
-  const number = Number(id);
-  if (!Number.isSafeInteger(number) || number < 1)
+/** Whose the object is to be: a service that is known, or the document of that name. */
+function ownerIn(key: string, { name, desired }: OpenKind, look: Look): string {
+  const [service = "", own = "", ...more] = key.split("/");
+  const isNamed = isReserved(key)
+    ? globalFolderOf(key)?.folder === `_${name}` || desired.objects.has(key)
+    : more.length === 0 && isSlug(service) && isSlug(own);
+  if (!isNamed)
     throw new UsageError(
-      `${JSON.stringify(id)} is no id of a monitor`,
-      "It is the number at the end of the monitor's address.",
+      `${JSON.stringify(key)} doesn't name one of the ${name} of a service`,
+      `Give it as SERVICE/NAME, such as ray/queue-too-long, or as _${name}/NAME.`,
     );
-  const [owner = "", name = "", ...more] = key.split("/");
-  // A monitor of no service is its own owner.
-  const isGlobal = owner === "_monitors";
-  if (more.length > 0 || !(isGlobal || isSlug(owner)) || !isSlug(name))
-    throw new UsageError(
-      `${JSON.stringify(key)} doesn't name a monitor of a service`,
-      "Give it as SERVICE/NAME, such as ray/queue-too-long, or as _monitors/NAME.",
-    );
-  return { id: number, service: isGlobal ? key : owner, key };
+  const owner = desired.objects.get(key)?.owner ?? ownerOfKey(key);
+  const known = knownServices(look.facts);
+  if (!known.includes(owner) && !desired.objects.has(key)) throw noSuchService(owner, known);
+  return owner;
 }
 
-function openDatadog({ datadog: { url, apiKey, appKey } }: Config): DatadogWriter {
-  if (apiKey === undefined || appKey === undefined)
-    throw new UsageError("Datadog's keys are needed", "Set DD_API_KEY and DD_APP_KEY.");
-  return datadogWriter({ url, apiKey, appKey });
-}
-
-/** Two monitors with one key would be taken for a clone and its original. */
-async function expectFree(
-  datadog: DatadogWriter,
-  { id, key, clusterId }: Adoption,
-  signal: AbortSignal,
-): Promise<void> {
-  const tags = [MANAGED_BY, ownerTag(clusterId), keyTag(key)];
-  const { monitors } = await datadog.listMonitors(tags, { signal, priority: "change" });
-  const other = monitors.find((monitor) => monitor.id !== id);
-  if (other !== undefined)
-    throw new UsageError(
-      `${key} is monitor ${other.id} already`,
-      `To put monitor ${id} in its place: pause the service, delete monitor ${other.id} in Datadog, adopt, and resume.`,
-    );
+/** Two objects with one key would be taken for a clone and its original. */
+async function expectFree({ open, key, ref, owner }: Adoption, signal: AbortSignal): Promise<void> {
+  const { kind, noun } = open;
+  const marked = await kind.find(key, { signal, priority: "change" });
+  const other = marked.find((one) => kind.markOf(one)?.key === key && kind.refOf(one) !== ref);
+  if (other === undefined) return;
+  throw new UsageError(
+    `${key} is ${noun} ${kind.refOf(other)} already`,
+    `To put ${noun} ${ref} in its place: dd-observe pause ${owner}, delete ${noun} ${kind.refOf(other)} in Datadog, adopt, and dd-observe resume ${owner}.`,
+  );
 }
 
 function comingChanges(
-  raw: RawMonitor,
-  wanted: DesiredObject<MonitorBody> | undefined,
-  { key, clusterId }: Adoption,
+  { open, key, raw, ref }: Adoption,
+  wanted: DesiredObject<unknown> | undefined,
 ): readonly FieldChange[] {
   if (wanted === undefined) return [];
-  const marked = [...new Set([...tagsOf(raw), ...markTags({ clusterId, key, retain: wanted.retain })])];
-  const found = canonicalObserved({ ...raw, tags: marked }, wanted.body);
-  if (familyOf(found.type) !== wanted.body.type)
-    throw new UsageError(
-      `monitor ${raw.id} is a ${String(raw["type"])}, but ${key} is wished as a ${wanted.body.type}; Datadog can't turn one into the other`,
-    );
+  const { kind, noun } = open;
+  const marked = { ...raw, ...kind.adopted(raw, { key, retain: wanted.retain }) };
+  const found = kind.canonical(marked, wanted.body);
+  const impossible = kind.cannotBecome?.(found, wanted.body);
+  if (impossible !== undefined)
+    throw new UsageError(`${noun} ${ref} can't become ${key}: ${impossible.answer}`, impossible.hint);
   return fieldChanges(wanted.body, found);
 }
 
 function tellWhatComes(
-  wanted: DesiredObject<MonitorBody> | undefined,
+  { open, key }: Adoption,
+  wanted: DesiredObject<unknown> | undefined,
   changes: readonly FieldChange[],
   terminal: Call["terminal"],
 ): void {
   const { out, paint } = terminal;
-  if (wanted === undefined)
+  if (wanted === undefined) {
+    const waits = open.waiting.find(({ action }) => action.type !== "delete" && action.desired.key === key);
+    const heldBecause = open.desired.held.get(key);
+    if (waits !== undefined) return out(`  What it is to be can't be told yet: ${waits.message}.\n`);
+    if (heldBecause !== undefined)
+      return out(`  ${paint("yellow", "What it is to be can't be made:")} ${heldBecause}\n`);
     return out(
-      `  ${paint("red", "No wish has a monitor of that name: the next pass would delete it.")} Put it into the service's document first.\n`,
+      `  ${paint("red", `No wish has one of the ${open.name} of that name: the next pass would delete it.`)} Put it into the document first.\n`,
     );
+  }
   if (changes.length === 0) return out("  It is as wished; the next pass changes nothing.\n");
-  out(
-    `  The next pass ${driftOf(wanted.drift).rule === "report" ? "would change" : "changes"}:\n${formatFields(changes, terminal)}\n`,
-  );
+  const verb = driftOf(wanted.drift).rule === "report" ? "would change" : "changes";
+  out(`  The next pass ${verb}:\n${formatFields(changes, terminal)}\n`);
 }
 
 /** While the service rests, the leader neither creates, changes nor deletes anything of it. */
-function isResting({ snapshot }: Look, service: string): boolean {
-  return snapshot.paused.has(service) || isPausedByWish(snapshot.services.get(service));
+function isResting({ snapshot }: Look, owner: string): boolean {
+  return snapshot.paused.has(owner) || isPausedByWish(snapshot.services.get(owner));
 }
 
-function whilePaused({ service, id, key }: Adoption): string {
-  return `While a controller runs: dd-observe pause ${service}, then dd-observe adopt monitor ${id} ${key}, then dd-observe resume ${service}.`;
+function whilePaused({ open, owner, given, key }: Adoption): string {
+  const word = /[\s"']/.test(given) ? JSON.stringify(given) : given;
+  return `While a controller runs: dd-observe pause ${owner}, then dd-observe adopt ${singularOf(open.name)} ${word} ${key}, then dd-observe resume ${owner}.`;
 }

@@ -3,10 +3,11 @@ import { isPausedByWish } from "../../crds/resolve.ts";
 import type { RawObject } from "../../controllers/datadog/kind.ts";
 import { unmarked } from "../../controllers/datadog/unmarked.ts";
 import { fieldChanges, isSame, type FieldChange } from "../../engine/plan/plan.ts";
-import { backups, readBackups, type Backup } from "../backups.ts";
+import { readBackups, type Backup } from "../backups.ts";
 import type { Call } from "../call.ts";
 import { clusterIdOf, openConsul } from "../connect.ts";
 import { Existing } from "../existing.ts";
+import { keepForCommand } from "../keep-backup.ts";
 import { connected, kindNamed, openKinds, type OpenKind } from "../kinds.ts";
 import { sinceCell } from "../lists/cells.ts";
 import { withLock } from "../lock.ts";
@@ -16,7 +17,6 @@ import { printData, UsageError } from "../print.ts";
 import { chosenBackup, objectIn } from "../restore/choose.ts";
 import { standingOf, type Standing } from "../restore/standing.ts";
 import { formatTable } from "../table.ts";
-import { openLog } from "../../engine/log.ts";
 
 /** What is to be put back, and what stands in its place. */
 interface Restoring {
@@ -182,14 +182,7 @@ async function write(
   const consul = openConsul(config);
   const run = async (): Promise<string> => {
     if (standing.state === "gone") return await makeAgain(restoring, signal);
-    const keep = backups({
-      consul,
-      statePrefix: config.statePrefix,
-      scope: "cluster",
-      store: async (ops, inner) => await consul.txn(ops, inner),
-      log: openLog({ level: "silent", pretty: false }),
-    });
-    await keep(open.name, backup.key, "restore", JSON.stringify(standing.raw));
+    await keepForCommand(consul, config)(open.name, backup.key, "restore", JSON.stringify(standing.raw));
     return await overwrite(restoring, standing, signal);
   };
   // The leader touches nothing of what rests, nor what carries no mark.

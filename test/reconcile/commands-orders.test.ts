@@ -139,4 +139,24 @@ describe("adopt", () => {
     );
     expect((await world.run(`adopt monitor ${ours.id} app/load`)).out).toContain("is app/load already");
   });
+
+  test("takes a monitor by its exact name, and refuses a name that two have", async () => {
+    const { world, id } = await startAdoption();
+    world.consul.put("observability/app", WISH);
+    const twin = world.datadog.add({ ...BY_HAND, name: "twin", query: `${BY_HAND.query}.5` });
+    const other = world.datadog.add({ ...BY_HAND, name: "twin", query: `${BY_HAND.query}.7` });
+
+    const ambiguous = await world.run("adopt monitor twin app/load --yes");
+    const unknown = await world.run('adopt monitor "made by hnad" app/load --yes');
+    const writesBefore = world.datadog.writes;
+    const done = await world.run('adopt monitor "made by hand" app/load --yes');
+
+    expect(ambiguous.err).toContain('2 monitors are named "twin"');
+    expect(ambiguous.exit + unknown.exit).toBe(2);
+    expect(unknown.err).toContain("did you mean made by hand?");
+    expect(writesBefore).toBe(0);
+    expect(done.exit).toBe(0);
+    expect(world.datadog.monitors.get(id)!.tags).toContain("dd-observe-key:app/load");
+    for (const one of [twin, other]) expect(world.datadog.monitors.get(one)!.tags).toEqual(["team:x"]);
+  });
 });
