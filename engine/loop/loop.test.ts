@@ -288,6 +288,19 @@ test("what stood in the way is looked at again at the next resync", async () => 
   expect(world.target.world()).toEqual({ "ray/noisy": "1" });
 });
 
+test("what people put into the target while a service rested is seen when it goes on", async () => {
+  const world = startLoop();
+  world.wish({ ray: {} }, ["ray"]);
+  await world.clock.advance(0);
+  world.target.put("ray/noisy", "theirs");
+
+  world.wish({ ray: { noisy: "1" } });
+  await world.clock.advance(0);
+
+  // Not made a second time.
+  expect(world.target.writes()).toEqual(["update ray/noisy"]);
+});
+
 test("a service that is paused by command says so, is left alone, and says when it goes on", async () => {
   const world = startLoop();
   world.wish({ ray: { noisy: "1" } });

@@ -82,6 +82,8 @@ export class ControllerLoop<S extends Snapshot, Body> {
   readonly #driftNotes: DriftNotes | undefined;
   readonly #verification: Verification;
   #snapshot: S | undefined;
+  /** Owners that the last pass left alone by a pause. */
+  #resting: ReadonlySet<string> = new Set();
   #seen: Pick<Snapshot, "services" | "paused"> = NOTHING_SEEN;
   /** True if there are newer wishes since the last pass began. What it refers to waits for its end: that is news after every pass of another kind. */
   #isOvertaken = false;
@@ -203,6 +205,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#noteApprovals();
 
     const compiled = this.#compile(snapshot);
+    if (!("error" in compiled)) this.#noteResting(compiled.desired);
     const report =
       "error" in compiled
         ? failed<Body>(compiled.error)
@@ -264,6 +267,12 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const bound = this.#binder.bind(desired);
     this.#refers = bound.refers;
     return bound;
+  }
+
+  /** While an owner rests, people do with its objects as they like: what was read before that doesn't count after it. */
+  #noteResting({ paused }: Desired<Body>): void {
+    if (!this.#resting.isSubsetOf(paused)) this.#cache.markStale();
+    this.#resting = paused;
   }
 
   /** Tells the other controllers which objects there are now. */
