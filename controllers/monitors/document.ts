@@ -1,7 +1,8 @@
 import { globalMonitorLayer, type GlobalMonitorLayer } from "../../crds/global-monitor.ts";
 import { explainIssue } from "../../crds/issues.ts";
 import type { Problem } from "../../crds/problem.ts";
-import { tag, tagValue } from "../../crds/names.ts";
+import { filledIn } from "../datadog/filled-in.ts";
+import { statedTags } from "../datadog/stated-tags.ts";
 import { isObject, type Json } from "./canonical.ts";
 import {
   NESTED_FIELDS,
@@ -22,6 +23,9 @@ export type MonitorDocument =
     }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** Texts that are filled in. */
+const TEXTS = ["name", "query", "message", "escalationMessage"];
+
 /**
  * Turns a monitor as Datadog returns it into the fields of a document that makes the same monitor.
  *
@@ -35,7 +39,7 @@ export function documentOf(raw: Json, owner: string): MonitorDocument {
     const message = "a synthetic test makes this monitor and keeps it; change the test instead";
     return { ok: false, problems: [{ owner, reason: "NotAllowed", path: "type", message }] };
   }
-  const { stated, lost } = tagsOf(raw["tags"]);
+  const { stated, lost } = statedTags(raw["tags"]);
   const layer = withoutEmpty({
     type: raw["type"],
     query: trimmed(raw["query"]),
@@ -50,31 +54,10 @@ export function documentOf(raw: Json, owner: string): MonitorDocument {
 
   const result = globalMonitorLayer.safeParse(layer);
   const problems = result.success
-    ? filledIn(owner, layer)
+    ? filledIn(owner, only(layer, TEXTS))
     : result.error.issues.flatMap((issue) => explainIssue(owner, issue, globalMonitorLayer, layer));
   if (!result.success || problems.length > 0) return { ok: false, problems };
   return { ok: true, layer: result.data, lost };
-}
-
-/** Tags have their places: the environment and the team are fields, ours are put by dd-observe. */
-function tagsOf(tags: unknown): { readonly stated: Json; readonly lost: readonly string[] } {
-  const all = [...new Set(Array.isArray(tags) ? tags.filter((one) => typeof one === "string") : [])];
-  const stated: Record<string, unknown> = {};
-  const plain: string[] = [];
-  const lost: string[] = [];
-  for (const one of all) {
-    const colon = one.indexOf(":");
-    const [key, value] = [one.slice(0, colon), one.slice(colon + 1)];
-    if ((key === "env" || key === "team") && stated[key] === undefined && tagValue.safeParse(value).success)
-      stated[key] = value;
-    else if (tag.safeParse(one).success) plain.push(one);
-    else if (!isOurs(key)) lost.push(one);
-  }
-  return { stated: { ...stated, ...(plain.length === 0 ? {} : { tags: plain }) }, lost };
-}
-
-function isOurs(key: string): boolean {
-  return key === "managed-by" || key.startsWith("dd-observe-");
 }
 
 /** The fields of a document that make these options, whatever dd-observe would add by itself. */
@@ -133,17 +116,6 @@ function outerOf(raw: Json): Json {
 
 function only(fields: Json, names: readonly string[]): Json {
   return Object.fromEntries(names.filter((name) => name in fields).map((name) => [name, fields[name]]));
-}
-
-/** A text of a monitor that looks like one of our placeholders would be filled in. */
-function filledIn(owner: string, layer: Json): readonly Problem[] {
-  return ["name", "query", "message", "escalationMessage"].flatMap((field) => {
-    const text = layer[field];
-    const found = typeof text === "string" ? /\$\{[A-Za-z][^{}]*\}/.exec(text) : null;
-    if (found === null) return [];
-    const message = `${field} holds ${found[0]}, which dd-observe would fill in; write it otherwise in Datadog first`;
-    return [{ owner, reason: "InvalidPlaceholder", path: field, message }];
-  });
 }
 
 function trimmed(text: unknown): string | undefined {
