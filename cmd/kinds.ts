@@ -9,6 +9,7 @@ import { openLog } from "../engine/log.ts";
 import { Memory } from "../engine/plan/memory.ts";
 import type { Desired, Withheld } from "../engine/plan/plan.ts";
 import { bind, References } from "../engine/plan/references.ts";
+import type { Snapshot } from "../engine/sources/snapshot.ts";
 import { rememberedOf } from "../engine/status/stored-object.ts";
 import type { Config } from "./config.ts";
 import type { ClusterFacts } from "./facts.ts";
@@ -38,7 +39,7 @@ export interface OpenKinds {
 }
 
 interface KindsOptions {
-  readonly look: Pick<Look, "config" | "facts" | "snapshot">;
+  readonly look: Pick<Look, "config" | "snapshot"> & { readonly facts: Pick<ClusterFacts, "statuses"> };
   readonly clusterId: string;
   /** True if something is to be written. */
   readonly mayWrite?: boolean;
@@ -48,14 +49,8 @@ interface KindsOptions {
 export function openKinds({ look, clusterId, mayWrite = false }: KindsOptions): OpenKinds {
   const { config, facts, snapshot } = look;
   const deps = depsOf(config, clusterId, mayWrite);
-  const registered = CLUSTER_CONTROLLERS.flatMap((create) => {
-    const registration = create(withKeys(deps));
-    if (!("controller" in registration)) return [];
-    const { controller, memory = new Memory() } = registration;
-    if (!(controller.target instanceof MarkedObjects)) return [];
-    remember(memory, controller.name, facts);
-    return [{ controller, memory, target: controller.target as MarkedObjects<unknown> }];
-  });
+  const registered = registeredKinds(deps);
+  for (const { controller, memory } of registered) remember(memory, controller.name, facts);
   const references = new References(registered.map(({ controller }) => controller.name));
   for (const { controller, memory } of registered)
     references.notePass(
@@ -68,6 +63,26 @@ export function openKinds({ look, clusterId, mayWrite = false }: KindsOptions): 
     return { name, noun, kind: target.kind, target, memory, desired, waiting };
   });
   return { kinds, connection: connect(deps) };
+}
+
+/** What documents come to in every kind, offline. One for many documents: what didn't change isn't worked out again. */
+export function kindCompiler(
+  config: Config,
+  clusterId = "cluster",
+): (snapshot: Snapshot) => ReadonlyMap<string, Desired<unknown>> {
+  const registered = registeredKinds(depsOf(config, clusterId, false));
+  return (snapshot) =>
+    new Map(registered.map(({ controller }) => [controller.name, controller.compile(snapshot)]));
+}
+
+function registeredKinds(deps: ClusterDeps) {
+  return CLUSTER_CONTROLLERS.flatMap((create) => {
+    const registration = create(withKeys(deps));
+    if (!("controller" in registration)) return [];
+    const { controller, memory = new Memory() } = registration;
+    if (!(controller.target instanceof MarkedObjects)) return [];
+    return [{ controller, memory, target: controller.target as MarkedObjects<unknown> }];
+  });
 }
 
 /** The kind that a person names: `monitors` or `monitor`. */
@@ -110,7 +125,7 @@ function withKeys(deps: ClusterDeps): ClusterDeps {
   return { ...deps, datadog: { url, apiKey: apiKey ?? "unset", appKey: appKey ?? "unset" } };
 }
 
-function remember(memory: Memory, controller: string, { statuses }: ClusterFacts): void {
+function remember(memory: Memory, controller: string, { statuses }: Pick<ClusterFacts, "statuses">): void {
   for (const { service, writer, objects } of [...statuses.values()].flat()) {
     if (writer !== "controller") continue;
     for (const object of objects)

@@ -7,6 +7,18 @@ export function isSlug(name: string): boolean {
   return SLUG.test(name);
 }
 
+/** A name that a text comes to: `Load is high (prod)` → `load-is-high-prod`. @param otherwise If nothing is left of it. */
+export function slugOf(text: string, otherwise: string): string {
+  const found = text
+    .normalize("NFKD")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replace(/^-+/, "")
+    .slice(0, 80)
+    .replace(/-+$/, "");
+  return found === "" ? otherwise : found;
+}
+
 /** True for a name that belongs to no service: `_defaults`, `_monitors/disk-full`. A slug never begins so. */
 export function isReserved(name: string): boolean {
   return name.startsWith("_");

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import path from "node:path";
+import { readFileSync } from "node:fs";
 
 import { isSlug } from "../../crds/names.ts";
 import { readDefaults, type Ground } from "../../crds/resolve.ts";
@@ -14,6 +13,7 @@ import { fixedDocuments, type Fixed } from "../lint/documents.ts";
 import { formatLinted, type LintedFile } from "../lint/text.ts";
 import { printData, UsageError } from "../print.ts";
 import { printable } from "../terminal.ts";
+import { writeFiles } from "../write-files.ts";
 
 /** `dd-observe lint`: a list of alerts, each one taken, repaired or refused with the reason. */
 export async function lint({ args, flags, terminal, env }: Call): Promise<number> {
@@ -46,7 +46,7 @@ export async function lint({ args, flags, terminal, env }: Call): Promise<number
   const written =
     fixed === undefined || flags.outputDir === undefined
       ? []
-      : write(fixed, flags.outputDir, flags.force === true);
+      : writeFiles(fixed.documents, flags.outputDir, flags.force === true);
   if (flags.output === "json" || flags.output === "yaml")
     await printData(dataOf(files, fixed), flags.output, terminal);
   else if (fixed === undefined) terminal.out(formatLinted(files, terminal));
@@ -99,24 +99,4 @@ function leftOutComments({ leftOut }: Fixed): string {
     .flatMap(({ name, why }) => [`left out: ${name}`, ...why.map((one) => `  ${one}`)])
     .map((line) => `# ${printable(line).replaceAll("\n", " ")}\n`)
     .join("");
-}
-
-/** Writes every document as a file, or none of them. */
-function write({ documents }: Fixed, folder: string, isForced: boolean): readonly string[] {
-  const files = documents.map(({ key, text }) => ({ file: path.join(folder, `${key}.yaml`), text }));
-  const there = files.filter(({ file }) => existsSync(file)).map(({ file }) => file);
-  if (there.length > 0 && !isForced)
-    throw new UsageError(
-      `${there.join(", ")} is there already; nothing was written`,
-      "Add --force to overwrite it.",
-    );
-  for (const { file, text } of files) {
-    try {
-      mkdirSync(path.dirname(file), { recursive: true });
-      writeFileSync(file, text, { flag: isForced ? "w" : "wx" });
-    } catch (error) {
-      throw new UsageError(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
-    }
-  }
-  return files.map(({ file }) => file);
 }

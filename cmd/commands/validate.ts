@@ -7,15 +7,10 @@ import { readDefaults, type Ground } from "../../crds/resolve.ts";
 import { documentOfFile, validateText, type DocumentFile, type Validated } from "../../crds/validate.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
 import { readPack } from "../../engine/sources/packs.ts";
-import { compileDashboards } from "../../controllers/dashboards/compile.ts";
-import { compileDowntimes } from "../../controllers/downtimes/snapshot.ts";
-import { querySources } from "../../controllers/metric-tags/index.ts";
-import { compileMetricTags } from "../../controllers/metric-tags/snapshot.ts";
-import { compileMonitors } from "../../controllers/monitors/compile.ts";
-import { compileSlos } from "../../controllers/slos/compile.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { packsOf } from "../connect.ts";
+import { kindCompiler } from "../kinds.ts";
 import { printData, UsageError } from "../print.ts";
 import { printable } from "../terminal.ts";
 
@@ -27,10 +22,16 @@ interface Checked {
   readonly skipped?: string;
 }
 
+/** What documents are held against. */
+interface Checking extends Ground {
+  readonly compile: ReturnType<typeof kindCompiler>;
+}
+
 /** `dd-observe validate`: documents, policies and packs, without any server. */
 export async function validate({ args, flags, terminal, env }: Call): Promise<number> {
   const config = readConfig(flags, env);
-  const ground: Ground = {
+  const ground: Checking = {
+    compile: kindCompiler(config),
     packs: packsOf(config),
     policy: config.policy,
     tagName: config.tagName,
@@ -72,7 +73,7 @@ function printChecked(checked: readonly Checked[], { out, paint }: Call["termina
 const ENDINGS = /\.(?:ya?ml|json)$/;
 
 /** @param isNamed True for what the person named: that must be something, while a folder may hold anything. */
-function checkPath(file: string, ground: Ground, isNamed: boolean): readonly Checked[] {
+function checkPath(file: string, ground: Checking, isNamed: boolean): readonly Checked[] {
   let isFolder: boolean;
   try {
     isFolder = statSync(file).isDirectory();
@@ -92,7 +93,7 @@ function checkPath(file: string, ground: Ground, isNamed: boolean): readonly Che
   return [{ file, problems: problemsIn(document, text, besideDefaults(file, ground)) }];
 }
 
-function checkFolder(folder: string, ground: Ground): readonly Checked[] {
+function checkFolder(folder: string, ground: Checking): readonly Checked[] {
   const names = readdirSync(folder)
     .filter((name) => !name.startsWith(".") && name !== "node_modules")
     .sort();
@@ -116,7 +117,7 @@ function isPackFile({ kind }: DocumentFile): boolean {
 }
 
 /** What a file inherits: the `_defaults` of its own folder, or of the one above a reserved one such as `_monitors`. Broken ones are told of once, at their own file. */
-function besideDefaults(file: string, ground: Ground): Ground {
+function besideDefaults(file: string, ground: Checking): Checking {
   const parent = path.dirname(path.resolve(file));
   const folder = isReserved(path.basename(parent)) ? path.dirname(parent) : parent;
   const found = ["_defaults.yaml", "_defaults.yml", "_defaults.json", "_defaults"].find(
@@ -127,7 +128,7 @@ function besideDefaults(file: string, ground: Ground): Ground {
   return defaults.ok ? { ...ground, defaults } : ground;
 }
 
-function checkStdin(text: string, service: string | undefined, ground: Ground): Checked {
+function checkStdin(text: string, service: string | undefined, ground: Checking): Checked {
   if (service === undefined)
     throw new UsageError(
       "a document from standard input needs a name",
@@ -138,28 +139,24 @@ function checkStdin(text: string, service: string | undefined, ground: Ground): 
   return { file: service, problems: problemsIn(document, text, ground) };
 }
 
-function problemsIn(document: DocumentFile, text: string, ground: Ground): readonly Problem[] {
+function problemsIn(document: DocumentFile, text: string, ground: Checking): readonly Problem[] {
   const { problems, accepted } = validateText(document, text, ground);
-  return accepted === undefined ? problems : [...problems, ...compileProblems(accepted, text)];
+  return accepted === undefined ? problems : [...problems, ...objectProblems(accepted, text, ground)];
 }
 
 /** What only shows when the objects are put together, such as a threshold that its query contradicts. */
-function compileProblems(accepted: NonNullable<Validated["accepted"]>, text: string): readonly Problem[] {
+function objectProblems(
+  accepted: NonNullable<Validated["accepted"]>,
+  text: string,
+  { compile }: Checking,
+): readonly Problem[] {
   const services = new Map([[accepted.service, accepted]]);
-  const snapshot = { services, paused: new Set<string>() };
-  const compiles = [
-    compileMonitors("cluster", { appUrl: APP_URL }),
-    compileSlos("cluster"),
-    compileDashboards("cluster"),
-    compileDowntimes("cluster"),
-    compileMetricTags(querySources("cluster", APP_URL)),
-  ];
-  const problems = compiles.flatMap((compile) => compile(snapshot).problems);
-  return locateProblems(text, problems);
+  const desired = [...compile({ services, paused: new Set() }).values()];
+  return locateProblems(
+    text,
+    desired.flatMap(({ problems }) => problems),
+  );
 }
-
-/** Of no importance here: no link is shown. */
-const APP_URL = "https://app.datadoghq.com";
 
 function unnamed(file: string): Problem {
   const message =

@@ -1,3 +1,4 @@
+import { slugOf } from "../../../crds/names.ts";
 import type { Position } from "../../../crds/problem.ts";
 import { isObject } from "../canonical.ts";
 import { checkMonitor } from "../query.ts";
@@ -104,24 +105,13 @@ function named(begun: readonly Begun[]): readonly Named[] {
   return begun.map((one, index) => {
     const given = one.draft.name ?? `Alert ${index + 1}`;
     let name = given;
-    for (let count = 2; taken.has(slugOf(name)); count++) name = `${given} (${count})`;
-    taken.add(slugOf(name));
+    for (let count = 2; taken.has(slugOf(name, "alert")); count++) name = `${given} (${count})`;
+    taken.add(slugOf(name, "alert"));
     const draft = { ...one.draft, name };
     const why = "another alert of the list has this name, and a name is the alert's document";
     const repairs = name === given ? [] : [{ path: "name", from: given, to: name, why }];
-    return { ...one, draft, repairs: [...one.repairs, ...repairs], name, slug: slugOf(name) };
+    return { ...one, draft, repairs: [...one.repairs, ...repairs], name, slug: slugOf(name, "alert") };
   });
-}
-
-function slugOf(name: string): string {
-  const slug = name
-    .normalize("NFKD")
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, "-")
-    .replace(/^-+/, "")
-    .slice(0, 80)
-    .replace(/-+$/, "");
-  return slug === "" ? "alert" : slug;
 }
 
 function merged(found: Found, change: Change): Found {
