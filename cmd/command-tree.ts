@@ -195,7 +195,8 @@ const COMMANDS: readonly Description[] = [
     options: [new Option("--yes", "adopt it even if the next pass changes it")],
     examples: [
       "dd-observe adopt monitor 12345 ray/queue-too-long",
-      "Gives a monitor, dashboard, SLO, downtime or catalog entity that people made the mark of dd-observe, and nothing else; the next pass brings it in line with the wish. Shows what that pass will change. It is named by its id, or by its exact name where no other has it. The tag configuration of a metric (metric-tags METRIC SERVICE) can carry no mark: the controller takes it over.",
+      'dd-observe adopt dashboard "Checkout overview" _dashboards/checkout',
+      "dd-observe adopt metric-tags app.latency checkout",
     ],
     load: async () => (await import("./commands/adopt.ts")).adopt,
   },

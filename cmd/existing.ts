@@ -51,7 +51,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   downtimes: {
     id: UUID,
     read: async (transport, ref, signal) => await downtimeReader(transport).get(ref, { signal }),
-    list: async (transport, signal) => await downtimeReader(transport).list({ signal }),
+    list: async (transport, signal) => (await downtimeReader(transport).list({ signal })).objects,
     refOf: idOf,
     nameOf: (raw) => textOf(fieldOf(raw["attributes"], "message")),
   },
