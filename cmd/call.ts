@@ -19,6 +19,10 @@ export interface Options {
   readonly outputDir?: string;
   readonly force?: boolean;
   readonly at?: string;
+  readonly id?: readonly string[];
+  readonly name?: string;
+  readonly tag?: readonly string[];
+  readonly adopt?: boolean;
 }
 
 /** One call of a command. */

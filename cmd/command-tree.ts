@@ -201,6 +201,31 @@ const COMMANDS: readonly Description[] = [
     load: async () => (await import("./commands/adopt.ts")).adopt,
   },
   {
+    usage: "import [kind]",
+    summary: "write documents from what people made in Datadog",
+    details:
+      "Kinds: monitors, slos, dashboards; all of them if none is given. What dd-observe or another tool keeps is left alone. Each document is checked, compiled and compared with what is there: what it can't say is told at its place, and what can't be imported is named with the reason. Ids of monitors and SLOs become names where those are imported in the same run or kept already. Documents go to standard output, or below --output-dir. With --adopt and --yes they are put into Consul, and their objects get dd-observe's mark, so that nothing is made twice.",
+    settings: [...CONSUL, ...DATADOG, ...RULES],
+    options: [
+      repeatable("--id <id>", "only what has one of these ids"),
+      new Option("--name <glob>", "only what is named so; * and ? stand for any letters"),
+      repeatable("--tag <tag>", "only what has all of these tags"),
+      new Option("--service <name>", "make them the objects of this service, in one document"),
+      new Option("--output-dir <dir>", "write documents as files below this folder"),
+      new Option("--force", "with --output-dir: overwrite files that are there"),
+      new Option("--adopt", "print the commands that take the objects over"),
+      new Option("--yes", "with --adopt: put the documents into Consul and take the objects over"),
+      outputOption(["table", "json", "yaml"]),
+    ],
+    examples: [
+      "dd-observe import --output-dir observability",
+      'dd-observe import monitors --name "Checkout*" --service checkout',
+      "dd-observe import slos --tag team:shop --adopt --yes",
+    ],
+    exit: "0 if everything is in documents as it is, 2 if something is left out or would change, 1 for an error",
+    load: async () => (await import("./commands/import.ts")).importObjects,
+  },
+  {
     usage: "restore [kind] [key]",
     summary: "list what was kept before it was deleted or overwritten, and put it back",
     details:
@@ -321,6 +346,14 @@ function roleOption(): Option {
 
 function outputOption(formats: readonly string[]): Option {
   return new Option("-o, --output <format>", "how to print").choices(formats).default(formats[0]!);
+}
+
+/** An option that may be given several times. */
+function repeatable(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((value: string, before: readonly string[] | undefined) => [
+    ...(before ?? []),
+    value,
+  ]);
 }
 
 function reasonOption(): Option {

@@ -32,6 +32,7 @@ export interface Filter {
 }
 
 export interface Choice {
+  readonly kind: ImportedKind;
   readonly chosen: readonly Chosen[];
   readonly leftOut: readonly LeftOut[];
   /** How many of them are ours already. */
@@ -76,7 +77,7 @@ export async function chosenOf(
     else if (hindrance !== undefined) leftOut.push({ kind, ref: one.ref, name: one.name, why: [hindrance] });
     else chosen.push(one);
   }
-  return { chosen, leftOut, ours, keys };
+  return { kind, chosen, leftOut, ours, keys };
 }
 
 function whyNot({ kind }: OpenKind, raw: RawObject): string | undefined {
@@ -103,8 +104,8 @@ export function expectAllIds(ids: readonly string[], choices: readonly Choice[])
 }
 
 function globPattern(glob: string): RegExp {
-  const parts = [...glob].map((letter) =>
-    letter === "*" ? ".*" : letter === "?" ? "." : letter.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&"),
+  const pattern = glob.replaceAll(/[\\^$.*+?()[\]{}|/]/g, (sign) =>
+    sign === "*" ? ".*" : sign === "?" ? "." : `\\${sign}`,
   );
-  return new RegExp(`^${parts.join("")}$`, "isu");
+  return new RegExp(`^${pattern}$`, "isu");
 }
