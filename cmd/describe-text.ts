@@ -1,6 +1,7 @@
 import { isReserved } from "../crds/names.ts";
 import { formatCost } from "./cost-text.ts";
 import type { Described } from "./describe-data.ts";
+import { untilInWords } from "./drift-view.ts";
 import { sinceCell, stateCell, statusCell } from "./lists/cells.ts";
 import { objectStateCell } from "./lists/objects.ts";
 import { ago, formatTable, wrap, type Cell, type Column } from "./table.ts";
@@ -23,6 +24,7 @@ export function formatDescribed(described: Described, leader: string, look: Look
     section("Conditions", conditionsTable(described, look), look),
     section("Monitors", monitorsTable(described, look), look),
     ...described.objects.map(({ title, list }) => section(title, objectsTable(list, look), look)),
+    section("Changed by hand", driftTable(described, look), look),
     section("Files", filesTable(described, look), look),
     section("Cost", described.cost === undefined ? "" : formatCost(described.cost, look), look),
     section("Events", eventsTable(described, look), look),
@@ -159,6 +161,28 @@ function objectsTable(list: Described["objects"][number]["list"], look: Look): s
     objectStateCell(state),
     id ?? "",
     title ?? "",
+  ]);
+  return table(columns, rows, look);
+}
+
+function driftTable({ drift }: Described, look: Look): string {
+  const columns = [
+    { head: "OBJECT" },
+    { head: "FIELD", flexible: true },
+    { head: "WISHED", flexible: true },
+    { head: "FOUND", flexible: true },
+    { head: "AGO" },
+    { head: "BY" },
+    { head: "THEN" },
+  ];
+  const rows = drift.map((field) => [
+    field.key.slice(field.key.lastIndexOf("/") + 1),
+    field.path === "" ? { text: "deleted", style: "yellow" as const } : field.path,
+    field.wanted === undefined ? "" : JSON.stringify(field.wanted),
+    field.found === undefined ? "" : JSON.stringify(field.found),
+    sinceCell(field.since, look.now),
+    field.by ?? "",
+    untilInWords(field, look.now),
   ]);
   return table(columns, rows, look);
 }

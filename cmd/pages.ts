@@ -153,6 +153,8 @@ const PLACES: Readonly<Record<string, string>> = {
   monitors: "/monitors/",
   dashboards: "/dashboard/",
   slos: "/slo?slo_id=",
+  downtimes: "/monitors/downtimes?id=",
+  "metric-tags": "/metric/summary?metric=",
 };
 
 function withLinks(status: ServiceStatus, datadogUrl: string): unknown {

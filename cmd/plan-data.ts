@@ -11,6 +11,7 @@ import {
   type FieldChange,
   type Withheld,
 } from "../engine/plan/plan.ts";
+import { plannedDrift, type DriftView } from "./drift-view.ts";
 import type { Report } from "../engine/loop/reconcile.ts";
 
 /** What `plan` and `apply` have to say of one role: plain data, as `-o json` shows it. */
@@ -28,6 +29,8 @@ export interface ControllerPlan {
   readonly changes: readonly PlannedChange[];
   readonly withheld: readonly WithheldChange[];
   readonly problems: readonly Problem[];
+  /** What people changed by hand, field by field, whether it is set right now or stays. */
+  readonly drift: readonly DriftView[];
   readonly unchanged: number;
   /** Why it could not look or write at all. */
   readonly error?: { readonly reason: string; readonly message: string };
@@ -61,13 +64,14 @@ export function previewed(passed: Passed<Preview<unknown>>): ControllerPlan {
     changes: plan.actions.map(plannedChange),
     withheld: plan.withheld.map(withheldChange),
     problems: desired.problems,
+    drift: plannedDrift(passed.controller, plan.drift ?? new Map()),
     unchanged: plan.unchanged,
   }));
 }
 
 /** What a pass says. */
 export function reported(passed: Passed<Report<unknown>>): ControllerPlan {
-  return planOf(passed, ({ outcomes, withheld, problems, unchanged, error }) => ({
+  return planOf(passed, ({ outcomes, withheld, problems, drift, unchanged, error }) => ({
     // Writes run side by side: they end in any order.
     changes: outcomes.toSorted(byKey).map(({ type, key, owner, ref, drifted, changes, error: failed }) => ({
       type,
@@ -80,6 +84,7 @@ export function reported(passed: Passed<Report<unknown>>): ControllerPlan {
     })),
     withheld: withheld.map(withheldChange),
     problems,
+    drift: plannedDrift(passed.controller, drift),
     unchanged,
     ...(error === undefined ? {} : { error: failureOf(error) }),
   }));
@@ -89,7 +94,7 @@ function byKey(a: { readonly key: string }, b: { readonly key: string }): number
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }
 
-const NOTHING = { changes: [], withheld: [], problems: [], unchanged: 0 };
+const NOTHING = { changes: [], withheld: [], problems: [], drift: [], unchanged: 0 };
 
 function planOf<Result>(
   passed: Passed<Result>,
@@ -112,7 +117,7 @@ function plannedChange(action: Action<unknown>): PlannedChange {
     ...(action.type === "update" && action.drifted ? { drifted: true } : {}),
     fields:
       action.type === "update"
-        ? fieldChanges(action.desired.body, action.observed.body)
+        ? action.changes
         : action.type === "create"
           ? fieldChanges(action.desired.body, {})
           : [],
@@ -124,13 +129,16 @@ function withheldChange({ action, reason, message }: Withheld<unknown>): Withhel
   return { type: action.type, key: keyOf(action), owner: ownerOf(action), ref, reason, message };
 }
 
-/** What a person calls the object: a monitor's title, a file's place. */
+/** What a person calls the object: the title of a monitor, an SLO or a dashboard, a metric, a downtime's scope, a file's place. */
 function titleOf(body: unknown): string | undefined {
-  const fields = body as { readonly name?: unknown; readonly check?: unknown; readonly service?: unknown };
-  if (typeof fields.name === "string") return fields.name;
-  return typeof fields.check === "string" && typeof fields.service === "string"
-    ? `${fields.check}.d/dd-observe-${fields.service}.yaml`
-    : undefined;
+  const fields = body as Readonly<Record<string, unknown>>;
+  const { check, service, metadata } = fields;
+  if (typeof check === "string" && typeof service === "string")
+    return `${check}.d/dd-observe-${service}.yaml`;
+  const entity = metadata as { readonly name?: unknown } | undefined;
+  return [fields["name"], fields["title"], fields["metric"], fields["scope"], entity?.name].find(
+    (title) => typeof title === "string",
+  );
 }
 
 export interface PlanCounts {

@@ -8,7 +8,14 @@ import { plain } from "./terminal.ts";
 const LOOK = { width: 80, paint: plain };
 
 function role(controller: Partial<ControllerPlan>, more: Partial<RolePlan> = {}): RolePlan {
-  const nothing = { controller: "monitors", changes: [], withheld: [], problems: [], unchanged: 0 };
+  const nothing = {
+    controller: "monitors",
+    changes: [],
+    withheld: [],
+    problems: [],
+    drift: [],
+    unchanged: 0,
+  };
   return { role: "controller", name: "dc1", held: [], controllers: [{ ...nothing, ...controller }], ...more };
 }
 

@@ -7,7 +7,8 @@ import {
   type RolePlan,
   type WithheldChange,
 } from "./plan-data.ts";
-import { cutTo, wrap } from "./table.ts";
+import { untilInWords, type DriftView } from "./drift-view.ts";
+import { ago, cutTo, wrap } from "./table.ts";
 import { printable, type Paint, type Style } from "./terminal.ts";
 
 interface Look {
@@ -50,6 +51,7 @@ function formatController(role: RolePlan, one: ControllerPlan, look: Look): stri
   const lines = [
     ...one.changes.flatMap((change) => formatChange(change, longest, look)),
     ...formatWithheld(one.withheld, look),
+    ...formatKept(one.drift, look),
     ...one.problems.map((problem) => note("red", "!", `${problem.owner}: ${problem.message}`, look)),
   ];
   if (one.waiting !== undefined) lines.push(note("yellow", "…", one.waiting.message, look));
@@ -169,6 +171,27 @@ function formatWithheld(withheld: readonly WithheldChange[], look: Look): readon
 }
 
 const MOST_NAMES = 12;
+
+/** What people changed and what stays so for now, field by field: what is wished → what they made of it. */
+function formatKept(drift: readonly DriftView[], look: Look): readonly string[] {
+  const { paint, width } = look;
+  const now = Date.now();
+  return drift
+    .filter(({ until, path }) => until !== undefined && path !== "")
+    .flatMap((field) => {
+      const { key, path, wanted, found, since, by } = field;
+      const facts = [
+        `changed by hand ${ago(now - Date.parse(since))} ago`,
+        ...(by === undefined ? [] : [`by ${by}`]),
+        untilInWords(field, now),
+      ];
+      const line = `${path}: ${shown(wanted)} → ${shown(found)}`;
+      return [
+        `      ${paint("dim", `${printable(key)}:`)} ${cutTo(line, Math.max(20, (width ?? Infinity) - key.length - 9))}`,
+        paint("dim", wrap(facts.join(", "), width, "        ")),
+      ];
+    });
+}
 
 function formatHeld(problems: readonly string[], look: Look): string {
   return `${look.paint("bold", "Wishes that cannot be used")} ${look.paint("dim", "(what stands there stays)")}\n${problems

@@ -7,6 +7,8 @@ const STATES = {
   unknown: { sign: "…", word: "waiting", style: "wait", order: 2 },
   ready: { sign: "✔", word: "ready", style: "good", order: 3 },
 };
+/** In the order in which objects are shown; others come first. */
+const KINDS = ["monitors", "slos", "dashboards", "downtimes", "metric-tags", "catalog", "agent-config"];
 const GRAVITY = ["False", "Unknown", "True"];
 const SIGNS = { True: ["✔", "good"], False: ["✘", "bad"], Unknown: ["…", "wait"] };
 
@@ -212,7 +214,10 @@ function detailsOf(statuses) {
   const conditions = statuses
     .flatMap(({ writer, conditions: own }) => own.map((one) => ({ ...one, writer })))
     .sort((a, b) => GRAVITY.indexOf(a.status) - GRAVITY.indexOf(b.status));
-  const objects = statuses.flatMap(({ objects: own }) => own);
+  const objects = statuses
+    .flatMap(({ objects: own }) => own)
+    .sort((a, b) => KINDS.indexOf(a.controller) - KINDS.indexOf(b.controller) || (a.key < b.key ? -1 : 1));
+  const drift = objects.flatMap(({ key, drift: fields = [] }) => fields.map((field) => ({ ...field, key })));
   const events = statuses
     .flatMap(({ events: own }) => own)
     .sort((a, b) => (a.lastSeen < b.lastSeen ? 1 : -1));
@@ -233,6 +238,16 @@ function detailsOf(statuses) {
         sinceOf(lastTransitionTime),
       ],
     ),
+    ...section("Changed by hand", drift, ({ key, path, wanted, found, since, until, by }) => [
+      make("span", { text: key, style: "code" }),
+      make("span", { text: path === "" ? "deleted" : path, style: "code" }),
+      make("span", { text: path === "" ? "" : `${valueOf(wanted)} → ${valueOf(found)}` }),
+      make("span", {
+        text: [endOf(until), by === undefined ? "" : `by ${by}`].filter(Boolean).join(", "),
+        style: "quiet",
+      }),
+      sinceOf(since),
+    ]),
     ...section("Objects", objects, ({ controller, key, ref, link }) => [
       make("span", { text: controller }),
       make("span", { text: key, style: "code" }),
@@ -244,6 +259,17 @@ function detailsOf(statuses) {
       sinceOf(lastSeen),
     ]),
   );
+}
+
+function valueOf(value) {
+  return value === undefined ? "(none)" : JSON.stringify(value);
+}
+
+/** What becomes of an edit. */
+function endOf(until) {
+  if (until === "never") return "only reported";
+  if (until === undefined || Date.parse(until) <= Date.now()) return "set right at the next pass";
+  return `set right at ${new Date(until).toLocaleString()}`;
 }
 
 function linkTo(link, text) {
