@@ -3,11 +3,12 @@ import { ownerOfKey } from "../controllers/monitors/mark.ts";
 import { effectiveOptions } from "../controllers/options.ts";
 import { serviceVariables } from "../controllers/scope.ts";
 import type { StoredEvent } from "../engine/status/status.ts";
+import { viewCost, type CostView } from "./cost-view.ts";
 import { storedDrift, type DriftView } from "./drift-view.ts";
 import { knownServices } from "./facts.ts";
 import { composedOwners, type Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";
-import { DOWNTIMES, METRIC_TAGS, viewObjects, type ObjectView, type ObjectViews } from "./objects-view.ts";
+import { CATALOG, DOWNTIMES, METRIC_TAGS, SLOS, viewObjects, type ObjectView } from "./objects-view.ts";
 import { noSuchService } from "./names.ts";
 import {
   effectiveFields,
@@ -47,6 +48,8 @@ export interface Described {
   readonly drift: readonly DriftView[];
   /** Why the monitors' states are not known. */
   readonly statesUnknown: string | undefined;
+  /** Undefined if no wish can be read, or for what belongs to no service. */
+  readonly cost: CostView | undefined;
   readonly files: readonly (ReturnType<typeof filesOf>[number] & { readonly file: string | undefined })[];
   /** The newest first. */
   readonly events: readonly (StoredEvent & { readonly writer: string })[];
@@ -80,8 +83,6 @@ export async function describeService(look: Look, service: string): Promise<Desc
   const broken = [...held]
     .filter(([key]) => resolution?.state !== "held" && ownerOfKey(key) === service && key.includes("/"))
     .map(([key, because]) => ({ name: key.slice(key.lastIndexOf("/") + 1), because }));
-  const ofService = ({ objects }: ObjectViews): readonly ObjectView[] =>
-    objects.filter(({ owner }) => owner === service);
   const conditions = conditionsOf(view.statuses);
   const files = filesOf(view);
   const check = wish?.pack.check;
@@ -124,20 +125,10 @@ export async function describeService(look: Look, service: string): Promise<Desc
     fields,
     conditions,
     monitors,
-    objects: [
-      {
-        kind: DOWNTIMES.controller,
-        title: DOWNTIMES.title,
-        list: ofService(await viewObjects(look, DOWNTIMES)),
-      },
-      {
-        kind: METRIC_TAGS.controller,
-        title: METRIC_TAGS.title,
-        list: ofService(await viewObjects(look, METRIC_TAGS)),
-      },
-    ].filter(({ list }) => list.length > 0),
+    objects: await otherObjects(look, service),
     drift: storedDrift(view.statuses),
     statesUnknown: notAsked,
+    cost: await viewCost(look, service),
     files: files.map((file) => ({
       ...file,
       file: check === undefined ? undefined : `${check}.d/dd-observe-${service}.yaml`,
@@ -146,6 +137,23 @@ export async function describeService(look: Look, service: string): Promise<Desc
       .flatMap(({ writer, events }) => events.map((event) => ({ ...event, writer })))
       .sort((a, b) => (a.lastSeen < b.lastSeen ? 1 : -1)),
   };
+}
+
+/** What a service has in Datadog beside monitors, by kind, without the kinds of which it has nothing. */
+async function otherObjects(look: Look, service: string): Promise<Described["objects"]> {
+  const views = [
+    [SLOS, await viewObjects(look, SLOS)],
+    [DOWNTIMES, await viewObjects(look, DOWNTIMES)],
+    [METRIC_TAGS, await viewObjects(look, METRIC_TAGS)],
+    [CATALOG, await viewObjects(look, CATALOG)],
+  ] as const;
+  return views
+    .map(([{ controller, title }, { objects }]) => ({
+      kind: controller,
+      title,
+      list: objects.filter(({ owner }) => owner === service),
+    }))
+    .filter(({ list }) => list.length > 0);
 }
 
 function fieldsOf(resolution: Resolution | undefined, ground: OriginGround): readonly EffectiveField[] {

@@ -85,9 +85,9 @@ function registeredKinds(deps: ClusterDeps) {
   });
 }
 
-/** The kind that a person names: `monitors` or `monitor`. */
+/** The kind that a person names: `monitors`, `monitor`, and `entity` for one of the catalog. */
 export function kindNamed(kinds: readonly OpenKind[], given: string): OpenKind {
-  const word = given.toLowerCase();
+  const word = given.toLowerCase() === "entity" ? "catalog" : given.toLowerCase();
   const found = kinds.find(({ name }) => name === word || singularOf(name) === word);
   if (found !== undefined) return found;
   const names = kinds.map(({ name }) => name);

@@ -56,6 +56,7 @@ export async function adopt(call: Call): Promise<number> {
   if (now !== undefined)
     throw new UsageError(`${noun} ${ref} is ${now} already, and can't be ${key} as well`);
   await expectFree(adoption, signal);
+  expectMarkable(adoption);
 
   const wanted = open.desired.objects.get(key);
   const changes = comingChanges(adoption, wanted);
@@ -104,6 +105,21 @@ async function expectFree({ open, key, ref, owner }: Adoption, signal: AbortSign
     `${key} is ${noun} ${kind.refOf(other)} already`,
     `To put ${noun} ${ref} in its place: dd-observe pause ${owner}, delete ${noun} ${kind.refOf(other)} in Datadog, adopt, and dd-observe resume ${owner}.`,
   );
+}
+
+/** An entity of the catalog has its service's name, so that it can become no other's. */
+function expectMarkable({ open: { kind, noun }, raw, ref, key }: Adoption): void {
+  const hindrance = kind.notAdoptable?.(raw);
+  if (hindrance !== undefined) throw new UsageError(`${noun} ${ref} can't become ${key}: ${hindrance}`);
+  const marks = kind.marksOf(raw);
+  if (marks.length > 0)
+    throw new UsageError(
+      `${noun} ${ref} can't become ${key}: it carries the mark ${marks.join(", ")}`,
+      "Whoever keeps it has to let it go first.",
+    );
+  const marked = { ...raw, ...kind.adopted(raw, { key, retain: false }) };
+  if (kind.markOf(marked)?.key !== key)
+    throw new UsageError(`${noun} ${ref} can't become ${key}: its name says that it is another's`);
 }
 
 function comingChanges(
