@@ -43,7 +43,8 @@ const PASS: readonly SettingName[] = [...CONSUL, ...DATADOG, ...NODE, ...RULES, 
 const APPLY: readonly SettingName[] = [...PASS, "changeEvents"];
 const RUN: readonly SettingName[] = [...APPLY, "httpAddr", "resync", "costInterval", "logLevel"];
 
-const KINDS = "services|monitors|slos|dashboards|downtimes|metric-tags|catalog|files|packs|nodes";
+/** What can be listed. */
+export const KINDS = "services|monitors|slos|dashboards|downtimes|metric-tags|catalog|files|packs|nodes";
 
 /** Every command, in the order in which help and the reference show them. */
 const COMMANDS: readonly Description[] = [

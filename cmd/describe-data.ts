@@ -8,7 +8,15 @@ import { storedDrift, type DriftView } from "./drift-view.ts";
 import { knownServices } from "./facts.ts";
 import { composedOwners, type Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";
-import { CATALOG, DOWNTIMES, METRIC_TAGS, SLOS, viewObjects, type ObjectView } from "./objects-view.ts";
+import {
+  CATALOG,
+  DASHBOARDS,
+  DOWNTIMES,
+  METRIC_TAGS,
+  SLOS,
+  viewObjects,
+  type ObjectView,
+} from "./objects-view.ts";
 import { noSuchService } from "./names.ts";
 import {
   effectiveFields,
@@ -143,6 +151,7 @@ export async function describeService(look: Look, service: string): Promise<Desc
 async function otherObjects(look: Look, service: string): Promise<Described["objects"]> {
   const views = [
     [SLOS, await viewObjects(look, SLOS)],
+    [DASHBOARDS, await viewObjects(look, DASHBOARDS)],
     [DOWNTIMES, await viewObjects(look, DOWNTIMES)],
     [METRIC_TAGS, await viewObjects(look, METRIC_TAGS)],
     [CATALOG, await viewObjects(look, CATALOG)],

@@ -3,6 +3,8 @@ import { compileDowntimes } from "../controllers/downtimes/snapshot.ts";
 import type { EntityBody } from "../controllers/catalog/canonical.ts";
 import { compileCatalog } from "../controllers/catalog/compile.ts";
 import { applicationUrl } from "../controllers/application-url.ts";
+import type { DashboardBody } from "../controllers/dashboards/canonical.ts";
+import { compileDashboards } from "../controllers/dashboards/compile.ts";
 import { withoutMark } from "../controllers/datadog/text-mark.ts";
 import type { MetricTagsBody } from "../controllers/metric-tags/canonical.ts";
 import { querySources } from "../controllers/metric-tags/index.ts";
@@ -75,6 +77,15 @@ export const SLOS: ViewedKind<SloBody> = {
   titleOf: ({ name, timeframe, target_threshold: target }) => `${name}: ${target ?? "?"} % in ${timeframe}`,
   isNeedless: () => false,
   pathOf: (id) => `/slo?slo_id=${encodeURIComponent(id)}`,
+};
+
+export const DASHBOARDS: ViewedKind<DashboardBody> = {
+  controller: "dashboards",
+  title: "Dashboards",
+  compile: compileDashboards,
+  titleOf: ({ title }) => title,
+  isNeedless: () => false,
+  pathOf: (id) => `/dashboard/${encodeURIComponent(id)}`,
 };
 
 export const CATALOG: ViewedKind<EntityBody> = {

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 
 import type { Call } from "../call.ts";
-import { commandTree } from "../command-tree.ts";
+import { commandTree, KINDS } from "../command-tree.ts";
+import { IMPORTED_KINDS } from "../import/kinds.ts";
 import { UsageError } from "../print.ts";
 
 /** A command as completion needs it. */
@@ -16,10 +17,14 @@ interface Completed {
 }
 
 const SHELLS = { bash, zsh, fish } as const;
+/** Kinds of objects that commands name. */
+const OBJECTS = ["monitor", "slo", "dashboard", "downtime", "metric-tags", "entity"];
 /** What the first argument of these commands can be. */
 const FIRST_WORDS: Readonly<Record<string, readonly string[]>> = {
-  get: ["services", "monitors", "files", "packs", "nodes"],
-  adopt: ["monitor"],
+  get: KINDS.split("|"),
+  adopt: OBJECTS,
+  import: IMPORTED_KINDS,
+  restore: ["monitors", "slos", "dashboards", "downtimes", "metric-tags", "catalog"],
   completion: Object.keys(SHELLS),
 };
 

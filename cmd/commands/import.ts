@@ -3,14 +3,8 @@ import { readDefaults, type Ground } from "../../crds/resolve.ts";
 import type { Call } from "../call.ts";
 import { clusterIdOf, openConsul, packsOf } from "../connect.ts";
 import { Existing } from "../existing.ts";
-import {
-  chosenOf,
-  expectAllIds,
-  IMPORTED_KINDS,
-  type Choice,
-  type ImportedKind,
-  type LeftOut,
-} from "../import/chosen.ts";
+import { chosenOf, expectAllIds, type Choice, type LeftOut } from "../import/chosen.ts";
+import { IMPORTED_KINDS, type ImportedKind } from "../import/kinds.ts";
 import { documentsOf, type Imported } from "../import/documents.ts";
 import { named } from "../import/named.ts";
 import { adoptCommands, takeOver } from "../import/take-over.ts";

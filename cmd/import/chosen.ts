@@ -3,10 +3,7 @@ import { tagsOf } from "../../controllers/datadog/mark.ts";
 import { Existing } from "../existing.ts";
 import type { OpenKind } from "../kinds.ts";
 import { UsageError } from "../print.ts";
-
-/** Kinds that documents can be made of. */
-export const IMPORTED_KINDS = ["monitors", "slos", "dashboards"] as const;
-export type ImportedKind = (typeof IMPORTED_KINDS)[number];
+import type { ImportedKind } from "./kinds.ts";
 
 /** One object that gets a document. */
 export interface Chosen {

@@ -5,7 +5,7 @@ import { hasRecordings, recordings } from "../../test/recordings.ts";
 import { readConfig } from "../config.ts";
 import { packsOf } from "../connect.ts";
 import { kindCompiler, openKinds } from "../kinds.ts";
-import type { ImportedKind } from "./chosen.ts";
+import type { ImportedKind } from "./kinds.ts";
 import { documentsOf, type Imported, type ImportGround } from "./documents.ts";
 import { named } from "./named.ts";
 

@@ -1,5 +1,6 @@
 import { slugOf } from "../../crds/names.ts";
-import type { Chosen, ImportedKind } from "./chosen.ts";
+import type { Chosen } from "./chosen.ts";
+import type { ImportedKind } from "./kinds.ts";
 
 /** An object with the name that it gets in documents. */
 export interface Named extends Chosen {

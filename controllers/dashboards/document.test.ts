@@ -11,7 +11,12 @@ const nobodyKeeps = (): undefined => undefined;
 
 const WIDGETS = [
   { definition: { type: "alert_graph", alert_id: "12", viz_type: "timeseries" } },
-  { definition: { type: "group", widgets: [{ definition: { type: "slo", slo_id: "ab", view_type: "detail" } }] } },
+  {
+    definition: {
+      type: "group",
+      widgets: [{ definition: { type: "slo", slo_id: "ab", view_type: "detail" } }],
+    },
+  },
 ];
 
 function dashboard(more: Json = {}): Json {
@@ -53,7 +58,9 @@ test("a text that dd-observe would fill in is refused, with its place", () => {
 
   const document = documentOf(dashboard({ widgets }), "x", nobodyKeeps);
 
-  expect(document.ok ? [] : document.problems.map(({ path }) => path)).toEqual(["widgets.0.definition.content"]);
+  expect(document.ok ? [] : document.problems.map(({ path }) => path)).toEqual([
+    "widgets.0.definition.content",
+  ]);
 });
 
 test("what no document can state is told", () => {

@@ -247,6 +247,7 @@ describe("an entity that people made", () => {
 
   test("can't become the entity of another service", async () => {
     const world = await startTaken();
+    world.datadog.add("catalog", byHand("web"));
 
     const { exit, err } = await world.run("adopt entity service:default/web ray/entity --yes");
 
