@@ -12,6 +12,7 @@ import { invitation } from "../dev/invitation.ts";
 import { Narrator } from "../dev/narrator.ts";
 import { putSamples, type Samples } from "../dev/samples.ts";
 import { openSessionFolder, writeSession, type SessionFolder } from "../dev/session.ts";
+import { countsIn, titleIn } from "../dev/titles.ts";
 import { openWorld, type World } from "../dev/world.ts";
 import { printError } from "../print.ts";
 import { startOperator, type RunHandle } from "../run.ts";
@@ -96,7 +97,9 @@ async function hold(
   const samples = await putSamples(consul, config, onStarted);
   if (world.isForeignConsul) onStarted(samples.remove);
 
-  const narrator = new Narrator(terminal, (id) => world.datadog?.monitors.get(Number(id))?.name);
+  const narrator = new Narrator(terminal, (controller, id) =>
+    world.datadog === undefined ? undefined : titleIn(world.datadog, controller, id),
+  );
   const operator = await startOperator(config, "all", stop.signal, narrator.openLog());
   onStarted(async () => await ended(operator, stop));
   writeSession(folder, { ...world.shared, DD_OBSERVE_HTTP_ADDR: new URL(operator.url).host });
@@ -110,9 +113,9 @@ async function hold(
   });
   if (!isComplete) return 0;
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-  const monitors = world.datadog === undefined ? "" : `, ${world.datadog.monitors.size} monitors`;
+  const counts = world.datadog === undefined ? "" : `, ${countsIn(world.datadog)}`;
   out(
-    `\n${paint("green", "Complete")} after ${seconds} s: ${samples.services.length} services${monitors}; ${samples.broken} waits for a person.\n`,
+    `\n${paint("green", "Complete")} after ${seconds} s: ${samples.services.length} services${counts}; ${samples.broken} waits for a person.\n`,
   );
   if (once) return 0;
   out(
@@ -160,13 +163,11 @@ function invite(
   samples: Samples,
   { paint }: Terminal,
 ): string {
-  const monitor = [...(world.datadog?.monitors.values() ?? [])].find(({ name }) => name.startsWith("[ray]"));
   return invitation({
     world,
     samples,
     kvPrefix: config.kvPrefix,
     tagName: config.tagName,
-    monitorId: monitor === undefined ? undefined : String(monitor.id),
     command: `${nodeCommand()} ${here(path.join(import.meta.dirname, "..", "dd-observe.ts"))}`,
     confd: here(folder.confd),
     envFile: here(folder.envFile),

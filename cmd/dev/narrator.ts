@@ -1,23 +1,61 @@
 import { pino } from "pino";
 
 import { keyOfFile, pathOf } from "../../controllers/agent-config/file.ts";
+import { isReserved } from "../../crds/names.ts";
 import { LOG_LEVELS, type Log } from "../../engine/log.ts";
 import type { Condition, ServiceStatus } from "../../engine/status/status.ts";
 import { printable, type Style, type Terminal } from "../terminal.ts";
 
 type Line = Readonly<Record<string, unknown>>;
 
+/** What people call one object, by the controller's name. */
+const NOUNS: Readonly<Record<string, string>> = {
+  "agent-config": "file",
+  monitors: "monitor",
+  slos: "SLO",
+  dashboards: "dashboard",
+  downtimes: "downtime",
+  "metric-tags": "tags",
+  catalog: "entity",
+};
+
+/** What holds an object back although nothing has failed: it ends by itself, or a person wants it so. */
+const CALM: ReadonlySet<string> = new Set([
+  "DriftReported",
+  "DriftTolerated",
+  "Frozen",
+  "InGrace",
+  "InUse",
+  "Paused",
+]);
+
+/** What is unknown for no longer than this is no news: an object that waits for the next one, a file that was just written. */
+const UNKNOWN_MS = 1_000;
+/** Longer ids say nothing to a person. */
+const MOST_OF_AN_ID = 12;
+/** So much of what changed is shown. */
+const MOST_OF_A_CHANGE = 160;
+
+interface Told {
+  readonly condition: Condition;
+  /** When it was seen first, in milliseconds. */
+  readonly since: number;
+  readonly isTold: boolean;
+}
+
 /** Tells a person what the operator does, as it happens: one line per change of the world. */
 export class Narrator {
   readonly #terminal: Terminal;
-  /** The name of a monitor by its id, as far as it is known. */
-  readonly #monitorName: (id: string) => string | undefined;
-  readonly #names = new Map<string, string>();
-  readonly #told = new Map<string, Condition>();
+  /** What people call an object, as far as it is known. */
+  readonly #titleOf: (controller: string, id: string) => string | undefined;
+  readonly #titles = new Map<string, string>();
+  /** What was made and not deleted by us. */
+  readonly #standing = new Set<string>();
+  readonly #told = new Map<string, Told>();
 
-  constructor(terminal: Terminal, monitorName: (id: string) => string | undefined) {
+  constructor(terminal: Terminal, titleOf: (controller: string, id: string) => string | undefined) {
     this.#terminal = terminal;
-    this.#monitorName = monitorName;
+    this.#titleOf = titleOf;
   }
 
   /** A log for the operator. What would be noise to a person is left out. */
@@ -34,20 +72,28 @@ export class Narrator {
   }
 
   /** Says which conditions have changed since it was last told. */
-  seeStatuses(statuses: readonly ServiceStatus[]): void {
+  seeStatuses(statuses: readonly ServiceStatus[], now = performance.now()): void {
+    const seen = new Set<string>();
     for (const { service, writer, conditions } of statuses) {
       const green: string[] = [];
       for (const condition of conditions) {
         const key = `${service}\n${writer}\n${condition.type}`;
+        seen.add(key);
         const before = this.#told.get(key);
-        if (before?.status === condition.status && before.reason === condition.reason) continue;
-        this.#told.set(key, condition);
-        if (condition.status === "True") {
-          if (before?.status !== "True") green.push(condition.type);
-        } else this.#sayCondition(service, condition);
+        const isSame =
+          before?.condition.status === condition.status && before.condition.reason === condition.reason;
+        if (isSame && before.isTold) continue;
+        const since = isSame ? before.since : now;
+        const isTold = condition.status !== "Unknown" || now - since >= UNKNOWN_MS;
+        this.#told.set(key, { condition, since, isTold });
+        if (!isTold) continue;
+        if (condition.status !== "True") this.#sayCondition(service, condition);
+        else if (before?.condition.status !== "True") green.push(condition.type);
       }
-      if (green.length > 0) this.say("green", "✔", service, green.join(", "));
+      if (green.length > 0) this.#sayOf("green", "✔", service, green.join(", "));
     }
+    // What is said of a service that comes back is news again.
+    for (const key of this.#told.keys()) if (!seen.has(key)) this.#told.delete(key);
   }
 
   /** `10:51:02  ✔ ray         text` */
@@ -57,11 +103,19 @@ export class Narrator {
     out(`${paint("dim", time)}  ${paint(style, sign)} ${printable(subject).padEnd(9)} ${printable(text)}\n`);
   }
 
+  /** Of a document of no service, `_dashboards/overview`, the folder is the subject. */
+  #sayOf(style: Style, sign: string, service: string, text: string): void {
+    if (!isReserved(service) || !service.includes("/")) return this.say(style, sign, service, text);
+    const [folder = "", name = ""] = service.slice(1).split("/");
+    this.say(style, sign, NOUNS[folder] ?? folder, `${name}: ${text}`);
+  }
+
   #sayCondition(service: string, { type, status, reason, message }: Condition): void {
     // That it is held is the consequence of what was said before.
     if (reason === "Held") return;
-    if (status === "False") this.say("red", "✘", service, `${type}: ${reason}. ${message}`);
-    else this.say("yellow", "…", service, `${type}: ${message}`);
+    const isCalm = status === "Unknown" || CALM.has(reason);
+    const why = status === "Unknown" ? message : `${reason}. ${message}`;
+    this.#sayOf(isCalm ? "yellow" : "red", isCalm ? "…" : "✘", service, `${type}: ${why}`);
   }
 
   #hear(line: Line): void {
@@ -74,7 +128,7 @@ export class Narrator {
       case "wish not accepted":
         return;
       case "action failed":
-        return this.say("red", "✘", this.#kindOf(line), `${this.#whatOf(line)}: ${textOf(line["error"])}`);
+        return this.say("red", "✘", nounOf(line), `${this.#whatOf(line)}: ${textOf(line["error"])}`);
       case "deletes wait for approval":
         return this.say(
           "yellow",
@@ -90,32 +144,55 @@ export class Narrator {
 
   #sayAction(line: Line): void {
     const what = this.#whatOf(line);
-    const kind = this.#kindOf(line);
-    if (line["type"] === "create") return this.say("green", "+", kind, what);
-    if (line["type"] === "delete") return this.say("red", "-", kind, what);
-    const why = line["reason"] === "Drift" ? "  (was changed by hand; set right)" : "";
-    this.say(why === "" ? "cyan" : "yellow", "~", kind, `${what}${why}`);
+    const noun = nounOf(line);
+    const known = knownBy(line);
+    if (line["type"] === "create") {
+      const why = this.#standing.has(known) ? "  (was deleted by hand; made again)" : "";
+      this.#standing.add(known);
+      return this.say(why === "" ? "green" : "yellow", "+", noun, `${what}${why}`);
+    }
+    if (line["type"] === "delete") {
+      this.#standing.delete(known);
+      return this.say("red", "-", noun, what);
+    }
+    const changes = cut(textOf(line["changes"]), MOST_OF_A_CHANGE);
+    if (line["reason"] !== "Drift")
+      return this.say("cyan", "~", noun, changes === "" ? what : `${what}  (${changes})`);
+    const fields = changes === "" ? "" : `: ${changes}`;
+    this.say("yellow", "~", noun, `${what}  (was changed by hand; set right${fields})`);
   }
 
-  #kindOf({ controller }: Line): string {
-    return controller === "agent-config" ? "file" : textOf(controller).replace(/s$/, "");
-  }
-
-  #whatOf({ controller, key, ref }: Line): string {
+  /** `100009 [ray] Object store is nearly full` */
+  #whatOf(line: Line): string {
+    const { controller, key, ref } = line;
     const name = textOf(key);
     if (controller === "agent-config") {
       const [service = "", check = ""] = name.split("/");
       return keyOfFile({ check, service }) === name ? `.dev/conf.d/${pathOf({ check, service })}` : name;
     }
     const id = textOf(ref);
-    const title = this.#monitorName(id) ?? this.#names.get(id) ?? name;
-    this.#names.set(id, title);
-    return id === "" ? title : `${id} ${title}`;
+    const known = knownBy(line);
+    const title = this.#titleOf(textOf(controller), id) ?? this.#titles.get(known) ?? name;
+    this.#titles.set(known, title);
+    return id === "" || id === title || id.length > MOST_OF_AN_ID ? title : `${id} ${title}`;
   }
+}
+
+function nounOf({ controller }: Line): string {
+  const name = textOf(controller);
+  return NOUNS[name] ?? name;
+}
+
+function knownBy({ controller, key }: Line): string {
+  return `${textOf(controller)} ${textOf(key)}`;
 }
 
 function textOf(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }
 
 function rest({ level: _level, status: _status, time: _time, message: _message, ...fields }: Line): string {

@@ -23,6 +23,26 @@ env: production
 monitors:
   object-store-pressure: {critical: 0.85, notify: ['@slack-ml']} # tune one of the pack's
   node-cpu: false # switch one off
+  stuck: # a composite names other monitors; they get no numbers before they are made
+    type: composite
+    query: \${monitor:unschedulable-tasks} && !\${monitor:no-active-nodes}
+    message: Tasks wait although the cluster has nodes.
+downtimes:
+  weekly-restart: {recurrences: [{rrule: FREQ=WEEKLY;BYDAY=SU, duration: 1h}], message: Ray is started anew.}
+`;
+
+const CHECKOUT = `team: shop
+env: production
+drift: {tolerate: 20s} # what people change by hand may stand for so long
+monitors:
+  queue-too-long: {type: query alert, query: 'avg(last_5m):max:checkout.queue_length{\${scope}} > \${critical}', critical: 500}
+slos:
+  answered:
+    type: metric
+    name: Requests without an error
+    numerator: sum:checkout.requests.count{\${scope},!code:5*}.as_count()
+    denominator: sum:checkout.requests.count{\${scope}}.as_count()
+    target: 99.5
 `;
 
 const BROKEN = `team: payments
@@ -62,7 +82,8 @@ export async function putSamples(
   await put("_defaults", DEFAULTS);
   await register("ray", ray.port, [tagName, `${tagName}.port=${ray.port}`]);
   await put("ray", RAY);
-  await register("checkout", checkout.port, [tagName, `${tagName}.team=shop`]);
+  await register("checkout", checkout.port, [tagName]);
+  await put("checkout", CHECKOUT);
   await register("payments", checkout.port, [tagName]);
   await put("payments", BROKEN);
   // Consul's own service takes no tags, so it is asked for by document.
