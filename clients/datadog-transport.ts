@@ -57,6 +57,7 @@ export interface Call {
   readonly mayBeEmpty?: boolean;
 }
 
+const SHORTEST_KEY = 6;
 const TIMEOUT_MS = 30_000;
 /** A page of 1 000 monitors is about 3 MB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -186,7 +187,8 @@ export class DatadogTransport {
 
   /** A server may print what it was sent, in an error most of all. */
   #withoutKeys(text: string): string {
-    const keys = [this.#settings.apiKey, this.#settings.appKey].filter((key) => key !== "");
+    // Datadog's keys have 32 characters and more; what is much shorter is none, and would tear words apart.
+    const keys = [this.#settings.apiKey, this.#settings.appKey].filter((key) => key.length >= SHORTEST_KEY);
     return keys.reduce((shown, key) => shown.replaceAll(key, "(key)"), text);
   }
 
