@@ -6,6 +6,7 @@ import type { DatadogKind, KindWriter, RawObject } from "../datadog/kind.ts";
 import { ownerOfKey, type Mark } from "../datadog/mark.ts";
 import { markLinesIn, readTextMark, withMark } from "../datadog/text-mark.ts";
 import { canonicalObserved, toWire, type DashboardBody } from "./canonical.ts";
+import { usesOf } from "./uses.ts";
 
 export interface DashboardKindOptions {
   /** A `DashboardReader` makes a kind that can only be observed: for dry runs. */
@@ -55,6 +56,7 @@ export function dashboardKind({ dashboards, clusterId }: DashboardKindOptions): 
     markOf,
     marksOf: (raw) => markLinesIn(textOf(raw, "description")),
     ownerOf: ownerOfKey,
+    uses: usesOf,
     titleOf: ({ title }) => title,
     canonical: canonicalObserved,
     toWire,
