@@ -47,12 +47,14 @@ for (const { name, start, isPresent } of DOUBLES) {
       wish: (document: string, text: string) => world.consul.put(`observability/${document}`, text),
       unwish: (document: string) => world.consul.state.keys.delete(`observability/${document}`),
       /** One pass whose grace period is over at once. Returns the calls that Datadog got. */
-      async apply(more = "") {
+      apply: async (more = "") => {
         const before = double.requests().length;
         const ran = await world.run(`apply --role controller --grace 0s ${more}`.trim(), { env });
         return { ...ran, calls: double.requests().slice(before) };
       },
       run: async (line: string) => await world.run(line, { env }),
+      /** The number of a monitor. */
+      number: (key: string) => Number(tagged(double.monitors(), key)["id"]),
       monitor: (key: string) => tagged(double.monitors(), key),
       slo: (key: string) => tagged(double.objects("slos"), key),
       counts: () => [double.monitors().length, double.objects("slos").length],
@@ -61,7 +63,7 @@ for (const { name, start, isPresent } of DOUBLES) {
 
   describe.skipIf(!isPresent)(`monitors, composites and SLOs that name one another, in ${name}`, () => {
     test("are made in one apply, each after what it names, and a second one writes nothing", async () => {
-      const { wish, apply, monitor, slo, counts, double } = await startWorld();
+      const { wish, apply, monitor, slo, counts, double, number } = await startWorld();
       wish("web", ALL);
       wish("_slos/checkout", GLOBAL);
 
@@ -69,10 +71,14 @@ for (const { name, start, isPresent } of DOUBLES) {
       const writes = double.writes();
       const second = await apply();
 
-      const [slow, down, both] = ["slow", "down", "both"].map((part) => monitor(`web/${part}`)["id"]);
+      const [slow, down, both] = ["slow", "down", "both"].map((part) => number(`web/${part}`)) as [
+        number,
+        number,
+        number,
+      ];
       expect(first).toMatchObject({ exit: 0, err: "" });
       expect(monitor("web/both")["query"]).toBe(`${slow} && !${down}`);
-      expect([...(slo("web/up")["monitor_ids"] as number[])].sort()).toEqual([slow, down].sort());
+      expect(new Set(slo("web/up")["monitor_ids"] as number[])).toEqual(new Set([slow, down]));
       expect(slo("_slos/checkout")).toMatchObject({ name: "Checkout", monitor_ids: [both] });
       expect(monitor("web/budget")["query"]).toBe(
         `error_budget("${slo("web/up")["id"] as string}").over("30d") > 75`,
@@ -101,7 +107,7 @@ for (const { name, start, isPresent } of DOUBLES) {
     });
 
     test("follow a part that is renamed, and the old one goes after they do", async () => {
-      const { wish, apply, monitor, slo, counts } = await startWorld();
+      const { wish, apply, monitor, slo, counts, number } = await startWorld();
       wish("web", ALL);
       wish("_slos/checkout", GLOBAL);
       await apply();
@@ -109,27 +115,27 @@ for (const { name, start, isPresent } of DOUBLES) {
       wish("web", ALL.replaceAll("slow", "late"));
       const { exit } = await apply();
 
-      const late = monitor("web/late")["id"];
+      const late = number("web/late");
       expect(exit).toBe(0);
-      expect(monitor("web/both")["query"]).toBe(`${late} && !${monitor("web/down")["id"]}`);
+      expect(monitor("web/both")["query"]).toBe(`${late} && !${number("web/down")}`);
       expect(slo("web/up")["monitor_ids"]).toContain(late);
       expect(counts()).toEqual([4, 2]);
     });
 
     test("follow a part that a person deleted by force, and that has a new number", async () => {
-      const { wish, apply, monitor, slo, counts, double } = await startWorld();
+      const { wish, apply, monitor, slo, counts, double, number } = await startWorld();
       wish("web", ALL);
       wish("_slos/checkout", GLOBAL);
       await apply();
-      const old = monitor("web/slow")["id"] as number;
+      const old = number("web/slow");
       double.remove(old);
 
       const { exit } = await apply();
 
-      const slow = monitor("web/slow")["id"] as number;
+      const slow = number("web/slow");
       expect(exit).toBe(0);
       expect(slow).not.toBe(old);
-      expect(monitor("web/both")["query"]).toBe(`${slow} && !${monitor("web/down")["id"]}`);
+      expect(monitor("web/both")["query"]).toBe(`${slow} && !${number("web/down")}`);
       expect(slo("web/up")["monitor_ids"]).toContain(slow);
       expect(counts()).toEqual([4, 2]);
     });
