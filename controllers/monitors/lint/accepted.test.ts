@@ -93,8 +93,8 @@ describe.skipIf(!hasRecordings)("documents of recorded monitors", () => {
     ): object => {
       const { thresholds, new_host_delay: _delay, ...others } = options;
       const { critical, warning } = (thresholds ?? {}) as Readonly<Record<string, unknown>>;
-      const said = Object.entries(others).filter(([option]) => Object.hasOwn(stated, option));
-      return { type, name, query, priority, critical, warning, options: Object.fromEntries(said) };
+      const kept = Object.entries(others).filter(([option]) => Object.hasOwn(stated, option));
+      return { type, name, query, priority, critical, warning, options: Object.fromEntries(kept) };
     };
     expect(pairs.length).toBeGreaterThan(50);
     for (const { compiled, original, stated } of pairs)
