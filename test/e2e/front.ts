@@ -1,10 +1,11 @@
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** How a front treats requests: lets them through, never answers, or answers itself. */
+/** How a front treats requests: lets them through, never answers, lets writes through without their answers, or answers itself. */
 export type FrontMode =
   | "pass"
   | "hang"
+  | "swallow"
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
 
 export interface FrontedRequest {
@@ -53,7 +54,7 @@ export async function startFront(target: string): Promise<Front> {
       hanging.add(response);
       return;
     }
-    if (front.mode !== "pass") {
+    if (front.mode !== "pass" && front.mode !== "swallow") {
       response.writeHead(front.mode.status, {
         "content-type": "application/json",
         ...front.mode.headers,
@@ -68,19 +69,26 @@ export async function startFront(target: string): Promise<Front> {
     };
     requests.push(seen);
     response.once("close", () => (seen.endedAt = performance.now()));
-    pass(target, request, response);
+    const isSwallowed = front.mode === "swallow" && request.method !== "GET";
+    if (isSwallowed) hanging.add(response);
+    pass(target, request, isSwallowed ? undefined : response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   front.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return front;
 }
 
-function pass(target: string, request: IncomingMessage, response: ServerResponse): void {
+/** @param response Undefined if nobody is to hear the answer. */
+function pass(target: string, request: IncomingMessage, response: ServerResponse | undefined): void {
   const { method, headers, url = "/" } = request;
   const onward = forward(`${target}${url}`, { method, headers }, (answer) => {
+    if (response === undefined) {
+      answer.resume();
+      return;
+    }
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(response);
   });
-  onward.on("error", () => response.destroy());
+  onward.on("error", () => response?.destroy());
   request.pipe(onward);
 }

@@ -17,6 +17,7 @@ import {
   type ConsulServer,
   type ConsulServerOptions,
 } from "../servers/consul.ts";
+import { keyInTags, objectsIn, type Objects } from "./objects.ts";
 import { runCommand, startOperator, type CommandResult, type Env, type Operator } from "./operator.ts";
 
 export interface WorldOptions {
@@ -34,6 +35,8 @@ export interface State {
   readonly files: Readonly<Record<string, readonly string[] | string>>;
   /** Critical thresholds by key: more than one is a duplicate. Monitors of others have their name. */
   readonly monitors: Readonly<Record<string, readonly unknown[]>>;
+  /** Of the other kinds. What a test wants of them is left out where it is about something else. */
+  readonly objects?: Objects;
 }
 
 export interface World {
@@ -63,6 +66,8 @@ export interface World {
 /** For the title of a suite. */
 export const SKIPPED = consulBinary() === undefined ? ` (${NO_CONSUL})` : "";
 
+/** The dashboard that the packs compose. */
+export const OVERVIEW = "_dashboards/infrastructure-overview";
 export const MANIFEST = "dd-observe.manifest.json";
 const TAG = "dd-observe";
 /** What a write looks like before its rename. */
@@ -118,7 +123,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await kv.serviceRegister({ id: service, name: service, address: "127.0.0.1", port, tags });
     },
     deregister: async (service) => await kv.serviceDeregister(service),
-    state: async () => ({ files: await filesIn(confd), monitors: monitorsOf(datadog) }),
+    state: async () => ({
+      files: await filesIn(confd),
+      monitors: monitorsOf(datadog),
+      objects: objectsIn(datadog),
+    }),
     conditions: async (service) => await conditionsOf(kv, service),
   };
 }
@@ -133,6 +142,8 @@ export function generic(...services: readonly (string | readonly [name: string, 
       pairs.map(([name, port]) => [fileOf(name), [`http://127.0.0.1:${port}/metrics`]]),
     ),
     monitors: Object.fromEntries(pairs.map(([name]) => [`${name}/endpoint-down`, [3]])),
+    // The pack's section stands in it for all of them.
+    objects: pairs.length === 0 ? {} : { dashboards: { [OVERVIEW]: ["Infrastructure Overview"] } },
   };
 }
 
@@ -140,10 +151,16 @@ export function fileOf(service: string, check = "openmetrics"): string {
   return `${check}.d/dd-observe-${service}.yaml`;
 }
 
+/** As much of the world as the test says something of. */
+async function lookAt(world: World, wanted: State): Promise<State> {
+  const { objects, ...state } = await world.state();
+  return wanted.objects === undefined ? state : { ...state, objects: objects ?? {} };
+}
+
 /** Waits until the world is exactly so: files, monitors, nothing else. */
 export async function expectState(world: World, wanted: State, timeout = 30_000): Promise<void> {
   try {
-    await expect.poll(async () => await world.state(), { timeout, interval: 25 }).toEqual(wanted);
+    await expect.poll(async () => await lookAt(world, wanted), { timeout, interval: 25 }).toEqual(wanted);
   } catch (error) {
     throw new Error(`${String(error)}\n${world.operators.at(-1)?.describe()}`, { cause: error });
   }
@@ -153,7 +170,7 @@ export async function expectState(world: World, wanted: State, timeout = 30_000)
 export async function expectStays(world: World, wanted: State, forMs: number): Promise<void> {
   const until = performance.now() + forMs;
   while (performance.now() < until) {
-    expect(await world.state()).toEqual(wanted);
+    expect(await lookAt(world, wanted)).toEqual(wanted);
     await sleep(50);
   }
 }
@@ -213,10 +230,8 @@ function monitorsOf(datadog: DatadogDouble): Record<string, unknown[]> {
   return monitors;
 }
 
-const MARK = "dd-observe-key:";
-
 function keyOf(monitor: Readonly<Record<string, unknown>>): string | undefined {
-  return (monitor["tags"] as readonly string[]).find((tag) => tag.startsWith(MARK))?.slice(MARK.length);
+  return keyInTags(monitor["tags"]);
 }
 
 async function conditionsOf(kv: Consul, service: string): Promise<Record<string, string>> {
@@ -233,13 +248,13 @@ async function conditionsOf(kv: Consul, service: string): Promise<Record<string,
 
 /** The same state with other thresholds. */
 export function tuned(state: State, monitors: Readonly<Record<string, readonly number[]>>): State {
-  return { files: state.files, monitors: { ...state.monitors, ...monitors } };
+  return { ...state, monitors: { ...state.monitors, ...monitors } };
 }
 
 /** The same state with monitors that are not ours. */
 export function withForeign(state: State, ...names: readonly string[]): State {
   const others = Object.fromEntries(names.map((name) => [`not ours: ${name}`, [7]]));
-  return { files: state.files, monitors: { ...state.monitors, ...others } };
+  return { ...state, monitors: { ...state.monitors, ...others } };
 }
 
 /** A person makes a monitor. The returned function gives it as it stands now, without the times that Datadog keeps. */
