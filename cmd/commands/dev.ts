@@ -136,7 +136,7 @@ async function mayUseRealDatadog(env: Env, isAgreed: boolean, terminal: Terminal
   if (terminal.width !== undefined && process.stdin.isTTY) {
     const asking = createInterface({ input: process.stdin, output: process.stdout });
     const answer = await asking.question(
-      `DD_API_KEY and DD_APP_KEY are set. Create sample monitors at ${url}? [y/N] `,
+      `DD_API_KEY and DD_APP_KEY are set. Create sample monitors, SLOs, dashboards and more at ${url}? [y/N] `,
     );
     asking.close();
     if (/^y(es)?$/i.test(answer.trim())) return true;
@@ -214,6 +214,9 @@ async function readStatuses(url: string): Promise<readonly ServiceStatus[]> {
   return serviceStatus.array().parse(await answer.json());
 }
 
+/** Each has a condition of its own, also where a sample wishes nothing of it. */
+const KINDS = ["Monitors", "SLOs", "Dashboards", "Downtimes", "MetricTags", "Catalog"];
+
 /** Every sample stands, and the one with a mistake has been told so. */
 function complete(
   statuses: readonly ServiceStatus[],
@@ -226,7 +229,7 @@ function complete(
   const needed = [
     "Accepted",
     "ConfigWritten",
-    "MonitorsSynced",
+    ...KINDS.map((kind) => `${kind}Synced`),
     ...(agent === undefined ? [] : ["AgentLoaded"]),
   ];
   const isWell = (service: string): boolean => {

@@ -25,8 +25,8 @@ const TUNED = JSON.stringify({
     "object-store-pressure": { critical: 0.7, warning: 0.6, notify: ["@slack-ml"] },
     starved: {
       type: "composite",
+      name: "Tasks wait, and the object store is nearly full",
       query: "${monitor:unschedulable-tasks} && ${monitor:object-store-pressure}",
-      message: "Tasks wait, and the object store is nearly full.",
     },
   },
   slos: { "object-store-headroom": true },
@@ -88,7 +88,8 @@ function editsIn(datadog: FakeDatadog): readonly Try[] {
   const { url, apiKey, appKey } = datadog;
   const keys = `-H 'DD-API-KEY: ${apiKey}' -H 'DD-APPLICATION-KEY: ${appKey}'`;
   const monitors = [...datadog.monitors.values()];
-  const ofRay = monitors.find(({ name }) => name.startsWith("[ray]"));
+  // One that no composite and no SLO is made of: Datadog lets a person delete it.
+  const ofRay = monitors.find(({ name }) => name === "[ray] Node is running out of memory");
   const ofCheckout = monitors.find(({ name }) => name.startsWith("[checkout]"));
   const overview = [...datadog.dashboards.values()].find(({ title }) => title === OVERVIEW);
   const tries: Try[] = [];

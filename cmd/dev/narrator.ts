@@ -33,8 +33,9 @@ const CALM: ReadonlySet<string> = new Set([
 const UNKNOWN_MS = 1_000;
 /** Longer ids say nothing to a person. */
 const MOST_OF_AN_ID = 12;
-/** So much of what changed is shown. */
-const MOST_OF_A_CHANGE = 160;
+/** Longer changes say less than that there is one. */
+const MOST_OF_A_CHANGE = 60;
+const MOST_CHANGES = 2;
 
 interface Told {
   readonly condition: Condition;
@@ -155,7 +156,7 @@ export class Narrator {
       this.#standing.delete(known);
       return this.say("red", "-", noun, what);
     }
-    const changes = cut(textOf(line["changes"]), MOST_OF_A_CHANGE);
+    const changes = shortChanges(textOf(line["changes"]));
     if (line["reason"] !== "Drift")
       return this.say("cyan", "~", noun, changes === "" ? what : `${what}  (${changes})`);
     const fields = changes === "" ? "" : `: ${changes}`;
@@ -191,8 +192,11 @@ function textOf(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }
 
-function cut(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+/** `priority: 3 → 2, name: "a" → "b" and more`: the first changes that are short enough to be read. */
+function shortChanges(changes: string): string {
+  const all = changes.split(/, (?=[a-z_]+(?:\.[a-z_]+)*: )/);
+  const shown = all.filter((change) => change.length <= MOST_OF_A_CHANGE).slice(0, MOST_CHANGES);
+  return `${shown.join(", ")}${shown.length > 0 && shown.length < all.length ? " and more" : ""}`;
 }
 
 function rest({ level: _level, status: _status, time: _time, message: _message, ...fields }: Line): string {

@@ -25,8 +25,8 @@ monitors:
   node-cpu: false # switch one off
   stuck: # a composite names other monitors; they get no numbers before they are made
     type: composite
+    name: Tasks wait although there are nodes
     query: \${monitor:unschedulable-tasks} && !\${monitor:no-active-nodes}
-    message: Tasks wait although the cluster has nodes.
 downtimes:
   weekly-restart: {recurrences: [{rrule: FREQ=WEEKLY;BYDAY=SU, duration: 1h}], message: Ray is started anew.}
 `;
@@ -43,6 +43,8 @@ slos:
     numerator: sum:checkout.requests.count{\${scope},!code:5*}.as_count()
     denominator: sum:checkout.requests.count{\${scope}}.as_count()
     target: 99.5
+catalog: {description: Takes orders.} # in the Software Catalog, with what it needs
+dependencies: [ray]
 `;
 
 const BROKEN = `team: payments

@@ -1,5 +1,6 @@
 import { withoutMark } from "../../controllers/datadog/text-mark.ts";
 import type { FakeDatadog } from "../../test/fakes/datadog.ts";
+import { countsInWords } from "../lists/counts.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,6 +15,8 @@ export function titleIn(datadog: FakeDatadog, controller: string, id: string): s
       return textOf(datadog.dashboards.get(id)?.["title"]);
     case "downtimes":
       return titleOfDowntime(datadog.downtimes.get(id));
+    case "catalog":
+      return id;
     default:
       return undefined;
   }
@@ -28,16 +31,13 @@ function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** `12 monitors, 3 SLOs, 1 dashboard` */
-export function countsIn({ monitors, slos, dashboards, downtimes }: FakeDatadog): string {
-  const counts = [
-    [monitors.size, "monitor"],
-    [slos.size, "SLO"],
-    [dashboards.size, "dashboard"],
-    [downtimes.size, "downtime"],
-  ] as const;
-  return counts
-    .filter(([count]) => count > 0)
-    .map(([count, noun]) => `${count} ${noun}${count === 1 ? "" : "s"}`)
-    .join(", ");
+/** `12 monitors, 3 SLOs, 1 dashboard, 1 downtime, 1 entity` */
+export function countsIn({ monitors, slos, dashboards, downtimes, entities }: FakeDatadog): string {
+  return countsInWords({
+    monitors: monitors.size,
+    slos: slos.size,
+    dashboards: dashboards.size,
+    downtimes: downtimes.size,
+    catalog: entities.size,
+  });
 }

@@ -92,8 +92,9 @@ export async function openWorld({ folder, env, usesRealDatadog, onStarted }: Wor
   shared["DD_OBSERVE_CLUSTER_ID"] = usesRealDatadog ? `dev-${slug(hostname())}` : "dev";
   shared["DD_OBSERVE_HTTP_ADDR"] = env["DD_OBSERVE_HTTP_ADDR"] ?? (await pageAddress());
 
-  // A person who tries things doesn't want to wait a minute.
-  const patience = { DD_OBSERVE_RESYNC: usesRealDatadog ? "30s" : "5s", DD_OBSERVE_GRACE: "20s" };
+  // A person who tries things doesn't want to wait a minute. What `plan` says of the grace period is then right as well.
+  shared["DD_OBSERVE_GRACE"] = env["DD_OBSERVE_GRACE"] ?? "20s";
+  const patience = { DD_OBSERVE_RESYNC: usesRealDatadog ? "30s" : "5s" };
   return {
     parts,
     env: { ...patience, ...env, ...shared },
