@@ -12,6 +12,7 @@ import { ClusterStatuses } from "./cluster-statuses.ts";
 import type { Config, Role } from "./config.ts";
 import { applicationUrl } from "../controllers/application-url.ts";
 import { readProgress } from "./facts.ts";
+import { CATALOG, DOWNTIMES, METRIC_TAGS, SLOS } from "./objects-view.ts";
 import { VERSION } from "./version.ts";
 
 interface PagesOptions {
@@ -149,12 +150,12 @@ function summaryOf(service: string, statuses: readonly ServiceStatus[]): Summary
 }
 
 /** Where people look at an object of a controller, below the application's address. */
-const PLACES: Readonly<Record<string, string>> = {
-  monitors: "/monitors/",
-  dashboards: "/dashboard/",
-  slos: "/slo?slo_id=",
-  downtimes: "/monitors/downtimes?id=",
-  "metric-tags": "/metric/summary?metric=",
+const PLACES: Readonly<Record<string, (ref: string) => string>> = {
+  monitors: (ref) => `/monitors/${encodeURIComponent(ref)}`,
+  dashboards: (ref) => `/dashboard/${encodeURIComponent(ref)}`,
+  ...Object.fromEntries(
+    [SLOS, DOWNTIMES, METRIC_TAGS, CATALOG].map(({ controller, pathOf }) => [controller, pathOf]),
+  ),
 };
 
 function withLinks(status: ServiceStatus, datadogUrl: string): unknown {
@@ -162,7 +163,7 @@ function withLinks(status: ServiceStatus, datadogUrl: string): unknown {
   const link = ({ controller, ref }: StoredObject): string | undefined =>
     application === datadogUrl || !Object.hasOwn(PLACES, controller)
       ? undefined
-      : `${application}${PLACES[controller]}${encodeURIComponent(ref)}`;
+      : `${application}${PLACES[controller]?.(ref)}`;
   return { ...status, objects: status.objects.map((object) => ({ ...object, link: link(object) })) };
 }
 

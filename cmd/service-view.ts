@@ -87,13 +87,6 @@ function notSeen(
     : say("Unknown", "NoController", `no controller runs, and none has seen ${what}`);
 }
 
-/** Objects of one controller that the operator remembers, by all writers. */
-export function objectsOf({ statuses }: Pick<ServiceView, "statuses">, controller: string) {
-  return statuses.flatMap(({ writer, objects }) =>
-    objects.filter((object) => object.controller === controller).map((object) => ({ ...object, writer })),
-  );
-}
-
 /** What the nodes say of a service's file. */
 export function filesOf({ statuses }: Pick<ServiceView, "statuses">) {
   return statuses

@@ -10,7 +10,7 @@ import { openConsul, openResolver } from "../connect.ts";
 import { knownServices, orderInWords, parseOrder, readFacts, type ClusterFacts } from "../facts.ts";
 import { noSuchService } from "../names.ts";
 import { UsageError } from "../print.ts";
-import { conditionsOf, objectsOf } from "../service-view.ts";
+import { conditionsOf } from "../service-view.ts";
 
 /** As the brake and the refusals of a pass write them. */
 const HASH = /^[0-9a-f]{12,16}$/;
@@ -70,7 +70,7 @@ function waitingFor(hash: string, statuses: readonly ServiceStatus[]): readonly 
     reason,
     message,
     services: [...new Set(concerned.map(({ service }) => service))].sort(),
-    objects: objectsOf({ statuses: concerned }, "monitors").length,
+    objects: concerned.reduce((sum, { objects }) => sum + objects.length, 0),
   }));
 }
 

@@ -3,9 +3,13 @@ import { indexedSeries, type ServiceCost } from "../../engine/status/cost.ts";
 import { knownServices, type ClusterFacts } from "../facts.ts";
 import { composedOwners, observedServices } from "../look.ts";
 import { noSuchService } from "../names.ts";
-import { filesOf, objectsOf, viewOf, type ServiceView } from "../service-view.ts";
+import { filesOf, viewOf, type ServiceView } from "../service-view.ts";
 import { sinceCell, statusCell } from "./cells.ts";
+import { countObjects, countsInWords } from "./counts.ts";
 import type { Listed, Opened } from "./listing.ts";
+
+/** A list has room for these; all of them are in the wide one. */
+const NAMED_KINDS = 2;
 
 export async function listServices(opened: Opened, names: readonly string[]): Promise<Listed> {
   const look = await opened.look();
@@ -30,9 +34,10 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
         { head: "PACK" },
         { head: "READY" },
         { head: "REASON" },
-        { head: "MONITORS" },
+        { head: "OBJECTS" },
         { head: "FILES" },
         { head: "SINCE" },
+        { head: "PER KIND", isWide: true },
         { head: "BY", isWide: true },
         { head: "NODES", isWide: true },
         { head: "COST", isWide: true },
@@ -43,9 +48,10 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
         row.pack ?? "",
         statusCell(row.ready),
         row.reason,
-        String(row.monitors),
+        countsInWords(row.objects, NAMED_KINDS) || "none",
         row.files,
         sinceCell(row.since),
+        countsInWords(row.objects),
         row.by,
         row.nodes.join(","),
         costCell(row.cost),
@@ -60,6 +66,7 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
 function serviceRow(view: ServiceView, facts: ClusterFacts, composed: ReadonlySet<string>) {
   const { service, resolution, ready, stalled, since, statuses } = view;
   const files = filesOf(view);
+  const objects = countObjects(view);
   const isComposed = resolution === undefined && composed.has(service);
   const isObserved = resolution !== undefined || isComposed;
   const isGone = !isObserved && statuses.length > 0;
@@ -76,7 +83,8 @@ function serviceRow(view: ServiceView, facts: ClusterFacts, composed: ReadonlySe
         ? "its wish is gone; what is left goes after the grace period"
         : "it has neither the tag nor a document",
     stalled: stalled.status === "True",
-    monitors: objectsOf(view, "monitors").length,
+    monitors: objects["monitors"] ?? 0,
+    objects,
     files: `${files.filter(({ written }) => written?.status === "True").length}/${files.length}`,
     since,
     by: isComposed ? "packs" : wishedBy(service, facts, isObserved),
