@@ -97,7 +97,7 @@ export function startNode(
     },
     async stop() {
       child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+      const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
       await ended;
       clearTimeout(timer);
     },
