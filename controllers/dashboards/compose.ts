@@ -105,21 +105,68 @@ function sharedWidgets(
   sources: readonly SectionSource[],
   clusterId: string,
 ): readonly unknown[] {
-  const versions = sources.map((source) => {
-    const variables = {
-      ...ofService(source, clusterId),
-      ...choiceVariables(source.team, clusterId),
-      service: "$service.value",
-    };
-    return widgets.map((widget) => expandShortReferences(fillIn(widget, variables), source.service));
-  });
-  const [first = [], ...others] = versions;
-  const shared = first.filter((widget, at) => others.every((version) => isSame(version[at], widget)));
+  const [one, ...others] = sources;
+  const first = one === undefined ? [] : firstVersion(widgets, one, clusterId);
+  const agreeing = others.map((source) => agreementOf(first, widgets, source, clusterId));
+  const shared = first.filter((_widget, at) => agreeing.every((agrees) => agrees[at]));
   // What was left out leaves a hole.
   return [
     howToChoose(sources.length),
     ...(shared.length === first.length ? shared : shared.map(withoutPlace)),
   ];
+}
+
+function versionOf(
+  widgets: readonly unknown[],
+  source: SectionSource,
+  clusterId: string,
+): readonly unknown[] {
+  const variables = {
+    ...ofService(source, clusterId),
+    ...choiceVariables(source.team, clusterId),
+    service: "$service.value",
+  };
+  return widgets.map((widget) => expandShortReferences(fillIn(widget, variables), source.service));
+}
+
+const firstVersions = new WeakMap<readonly unknown[], readonly unknown[]>();
+
+/** What the first service makes of a section's widgets: the same object for as long as it comes to the same. */
+function firstVersion(
+  widgets: readonly unknown[],
+  source: SectionSource,
+  clusterId: string,
+): readonly unknown[] {
+  const version = versionOf(widgets, source, clusterId);
+  const before = firstVersions.get(widgets);
+  if (before !== undefined && isSame(before, version)) return before;
+  firstVersions.set(widgets, version);
+  return version;
+}
+
+interface Agreement {
+  readonly clusterId: string;
+  readonly agrees: readonly boolean[];
+}
+
+/** By the first version and the service's wish. Of thousands that share a section one has changed: the others needn't be compared anew. */
+const agreements = new WeakMap<readonly unknown[], WeakMap<SectionSource, Agreement>>();
+
+/** Which widgets are the same for a service as they are for the first one. */
+function agreementOf(
+  first: readonly unknown[],
+  widgets: readonly unknown[],
+  source: SectionSource,
+  clusterId: string,
+): readonly boolean[] {
+  let known = agreements.get(first);
+  if (known === undefined) agreements.set(first, (known = new WeakMap()));
+  const before = known.get(source);
+  if (before?.clusterId === clusterId) return before.agrees;
+  const version = versionOf(widgets, source, clusterId);
+  const agrees = version.map((widget, at) => isSame(widget, first[at]));
+  known.set(source, { clusterId, agrees });
+  return agrees;
 }
 
 function howToChoose(services: number): Json {

@@ -2,7 +2,7 @@ import { metricTagsReader, metricTagsWriter } from "../../clients/datadog-metric
 import type { Registration } from "../../engine/loop/operator.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
-import { applicationUrl } from "../application-url.ts";
+import { compilesOf } from "../compiles.ts";
 import { registerKind } from "../datadog/registration.ts";
 import type { ClusterDeps } from "../deps.ts";
 import { compileDashboards } from "../dashboards/compile.ts";
@@ -18,7 +18,8 @@ export function querySources(clusterId: string, appUrl: string): readonly QueryS
 
 /** The tag configurations of metrics: one for each, that all services wish together. */
 export function metricTags(deps: ClusterDeps): Registration<Snapshot> {
-  const compile = compileMetricTags(querySources(deps.clusterId, applicationUrl(deps.datadog.url)));
+  const compiles = compilesOf(deps);
+  const compile = compileMetricTags([compiles.monitors, compiles.dashboards, compiles.slos]);
   const memory = new Memory();
   let wished: DesiredMetricTags["objects"] = new Map();
   return registerKind(deps, {

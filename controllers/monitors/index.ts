@@ -1,10 +1,9 @@
 import { datadogReader, datadogValidator, datadogWriter } from "../../clients/datadog.ts";
 import type { Registration } from "../../engine/loop/operator.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
-import { applicationUrl } from "../application-url.ts";
+import { compilesOf } from "../compiles.ts";
 import { registerKind } from "../datadog/registration.ts";
 import type { ClusterDeps } from "../deps.ts";
-import { compileMonitors } from "./compile.ts";
 import { monitorKind } from "./kind.ts";
 
 /** The Datadog monitors of every observed service. */
@@ -14,7 +13,7 @@ export function monitors(deps: ClusterDeps): Registration<Snapshot> {
     name: "monitors",
     condition: "MonitorsSynced",
     noun: "monitor",
-    compile: compileMonitors(clusterId, { appUrl: applicationUrl(deps.datadog.url) }),
+    compile: compilesOf(deps).monitors,
     kind: ({ transport, validation, organisation }) =>
       monitorKind({
         datadog: isDryRun ? datadogReader(transport) : datadogWriter(transport),
