@@ -318,3 +318,27 @@ test("what didn't change stays the same object, so that a pass compares nothing"
   expect(bodyOf(grown, OVERVIEW)).not.toBe(bodyOf(first, OVERVIEW));
   expect(isObject(bodyOf(grown, OVERVIEW))).toBe(true);
 });
+
+test("a section of many services follows each of them as if it were made anew", () => {
+  const compile = compileDashboards("dc1");
+  const document = (namespace: string): string => `agent: {namespace: ${namespace}}\n`;
+  const documents = new Map(
+    Array.from({ length: MAX_SECTIONS_EACH + 2 }, (_, n) => [`app-${n}`, document("common")]),
+  );
+  const steps = ["app-3 other", "app-3 common", "app-0 other", "app-0 common"];
+  let snapshot = snapshotOf(Object.fromEntries(documents));
+  compile(snapshot);
+
+  const shown = steps.map((step) => {
+    const [name, namespace] = step.split(" ") as [string, string];
+    documents.set(name, document(namespace));
+    const changed = snapshotOf({ [name]: document(namespace) }).services;
+    // Whoever hasn't changed keeps the same wish.
+    snapshot = { ...snapshot, services: new Map([...snapshot.services, ...changed]) };
+    return compile(snapshot);
+  });
+
+  const graphs = shown.map((desired) => Object.values(sections(desired))[0]!.length - 1);
+  expect(graphs).toEqual([1, 2, 1, 2]);
+  expect(bodyOf(shown.at(-1)!, OVERVIEW)).toEqual(bodyOf(compiled(Object.fromEntries(documents)), OVERVIEW));
+});
