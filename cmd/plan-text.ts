@@ -172,7 +172,7 @@ function formatWithheld(withheld: readonly WithheldChange[], look: Look): readon
 
 const MOST_NAMES = 12;
 
-/** What people changed and what stays so for now, field by field: what is wished → what they made of it. */
+/** What people changed and what stays so for now, field by field. */
 function formatKept(drift: readonly DriftView[], look: Look): readonly string[] {
   const { paint, width } = look;
   const now = Date.now();
@@ -185,7 +185,7 @@ function formatKept(drift: readonly DriftView[], look: Look): readonly string[] 
         ...(by === undefined ? [] : [`by ${by}`]),
         untilInWords(field, now),
       ];
-      const line = `${path}: ${shown(wanted)} → ${shown(found)}`;
+      const line = `${path}: ${shown(found)}, wished: ${shown(wanted)}`;
       return [
         `      ${paint("dim", `${printable(key)}:`)} ${cutTo(line, Math.max(20, (width ?? Infinity) - key.length - 9))}`,
         paint("dim", wrap(facts.join(", "), width, "        ")),

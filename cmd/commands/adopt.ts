@@ -2,6 +2,7 @@ import { driftOf } from "../../crds/drift.ts";
 import { globalFolderOf } from "../../crds/global.ts";
 import { isReserved, isSlug } from "../../crds/names.ts";
 import { isPausedByWish } from "../../crds/resolve.ts";
+import { didYouMean } from "../../crds/suggest.ts";
 import type { RawObject } from "../../controllers/datadog/kind.ts";
 import { ownerOfKey } from "../../controllers/datadog/mark.ts";
 import { fieldChanges, type DesiredObject, type FieldChange } from "../../engine/plan/plan.ts";
@@ -91,8 +92,12 @@ function ownerIn(key: string, { name, desired }: OpenKind, look: Look): string {
     );
   const owner = desired.objects.get(key)?.owner ?? ownerOfKey(key);
   const known = knownServices(look.facts);
-  if (!known.includes(owner) && !desired.objects.has(key)) throw noSuchService(owner, known);
-  return owner;
+  if (known.includes(owner) || desired.objects.has(key)) return owner;
+  if (!isReserved(owner)) throw noSuchService(owner, known);
+  throw new UsageError(
+    `there is no document ${owner}${didYouMean(owner, known)}`,
+    "Put it into Consul first; dd-observe import writes one from what is there.",
+  );
 }
 
 /** Two objects with one key would be taken for a clone and its original. */

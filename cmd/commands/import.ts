@@ -1,3 +1,4 @@
+import { GLOBAL_FOLDERS } from "../../crds/global.ts";
 import { isSlug } from "../../crds/names.ts";
 import { readDefaults, type Ground } from "../../crds/resolve.ts";
 import type { Call } from "../call.ts";
@@ -58,6 +59,8 @@ export async function importObjects(call: Call): Promise<number> {
   const leftOut = [...choices.flatMap((one) => one.leftOut), ...imported.leftOut];
   const ours = choices.reduce((sum, one) => sum + one.ours, 0);
   await tell({ ...imported, leftOut }, ours, call);
+  for (const warning of overQuota(imported, look))
+    terminal.err(`${terminal.paint("yellow", "note:")} ${warning}\n`);
   if (flags.adopt === true && flags.yes === true) {
     const writing = openConsul(config);
     await takeOver({ documents: imported.documents, kinds, consul: writing, look, terminal, signal });
@@ -109,6 +112,20 @@ function keptObjects(kinds: ReadonlyMap<string, OpenKind>, choices: readonly Cho
     for (const [key, { ref }] of memory.entries()) note(name, key, ref);
   for (const { kind, keys } of choices) for (const [ref, key] of keys) note(kind, key, ref);
   return { known, ours: (controller: string, ref: string) => byRef.get(`${controller} ${ref}`) };
+}
+
+/** Documents over the quota of the operator's policy would wait. */
+function overQuota({ documents }: Imported, { config, facts }: Look): readonly string[] {
+  return GLOBAL_FOLDERS.flatMap(({ folder, quota }) => {
+    const keys = [...facts.documents.keys(), ...documents.map(({ key }) => key)];
+    const count = new Set(keys.filter((key) => key.startsWith(`${folder}/`))).size;
+    const most = config.policy[quota];
+    return count <= most
+      ? []
+      : [
+          `${count} documents below ${folder} are more than the ${most} that the operator's policy allows (${quota})`,
+        ];
+  });
 }
 
 async function tell(imported: Imported, ours: number, { flags, terminal }: Call): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Consul } from "../../clients/consul.ts";
+import { ApiError } from "../../clients/errors.ts";
 import { keepForCommand } from "../keep-backup.ts";
 import { singularOf, type OpenKind } from "../kinds.ts";
 import { withLock } from "../lock.ts";
@@ -27,10 +28,11 @@ interface TakeOver {
  * Puts the documents into Consul and their objects under our mark, so that nothing is made twice: each document
  * comes with `paused: true`, then its objects are marked, then it stands as it is.
  *
- * @throws {UsageError} before anything is written, if Consul has another document of one of the names.
+ * @throws {UsageError} before anything is written, if Consul has another document of one of the names; and after
+ *   all of them, if Datadog refused some.
  */
 export async function takeOver(given: TakeOver): Promise<void> {
-  const { documents, consul, look, signal } = given;
+  const { documents, consul, look, terminal, signal } = given;
   const { config, facts } = look;
   for (const { key, text } of documents) {
     const there = facts.documents.get(key);
@@ -41,7 +43,22 @@ export async function takeOver(given: TakeOver): Promise<void> {
     );
   }
   const run = async (): Promise<void> => {
-    for (const document of documents) await takeOverOne(document, given);
+    const resting: string[] = [];
+    for (const document of documents) {
+      try {
+        await takeOverOne(document, given);
+      } catch (error) {
+        // Others may go well. While its document rests, nothing of this one is made, changed or deleted.
+        if (!(error instanceof ApiError) || error.stopsRun) throw error;
+        resting.push(document.key);
+        terminal.out(`${terminal.paint("red", "not taken over:")} ${document.key}: ${error.message}\n`);
+      }
+    }
+    if (resting.length === 0) return;
+    throw new UsageError(
+      `${resting.join(", ")} could not be taken over, and ${resting.length === 1 ? "rests" : "rest"} in Consul with paused: true`,
+      "Put right what Datadog refuses, adopt the objects, and then take paused out of the document; or delete the document.",
+    );
   };
   // While their document rests, the leader touches none of these objects.
   if (facts.leader !== undefined) return await run();

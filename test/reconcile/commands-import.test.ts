@@ -155,3 +155,35 @@ test("an existing document of a service is never overwritten", async () => {
   expect(err).toContain("observability/shop already");
   expect(world.datadog.writes).toBe(writes);
 });
+
+test("what Datadog refuses rests in its document, and the others are taken over", async () => {
+  const { world, load } = await startByHand();
+  world.datadog.add({
+    type: "composite",
+    name: "Both",
+    query: `${load} && !4711`,
+    message: "x",
+    tags: [],
+    options: {},
+  });
+
+  const { exit, out, err } = await world.run("import monitors --adopt --yes");
+
+  const textOf = (key: string): string =>
+    Buffer.from(world.consul.state.keys.get(`observability/${key}`)?.Value ?? "", "base64").toString("utf8");
+  expect(exit).toBe(1);
+  expect(out).toContain("not taken over: _monitors/both");
+  expect(err).toContain("_monitors/both could not be taken over, and rests in Consul");
+  expect(textOf("_monitors/both")).toMatch(/^paused: true\n/);
+  expect(textOf("_monitors/load-is-high")).not.toContain("paused");
+});
+
+test("says that there are more documents than the policy allows", async () => {
+  const { world } = await startByHand();
+  for (let at = 0; at < 50; at++)
+    world.consul.put(`observability/_monitors/m${at}`, "type: query alert\nquery: x\n");
+
+  expect((await world.run("import monitors")).err).toContain(
+    "51 documents below _monitors are more than the 50",
+  );
+});
