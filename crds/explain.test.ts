@@ -58,7 +58,7 @@ test.for([
   [
     "agent.catalogChecks",
     "ray",
-    "agent has no field catalogChecks; there are minCollectionInterval, excludeMetrics, extraMetrics, collectHistogramBuckets, rawLineFilters, ignoreTags, maxReturnedMetrics, timeout",
+    "agent has no field catalogChecks; there are minCollectionInterval, excludeMetrics, extraMetrics, collectHistogramBuckets, histogramBucketsAsDistributions, rawLineFilters, ignoreTags, maxReturnedMetrics, timeout",
   ],
   [
     "monitors.object-store-presure",
