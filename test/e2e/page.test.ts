@@ -8,6 +8,7 @@ import { openConsul } from "../../cmd/connect.ts";
 import { pageFiles, pagesOf } from "../../cmd/pages.ts";
 import { startOperator } from "../../cmd/run.ts";
 import { Budget } from "../../engine/budget.ts";
+import { Memory } from "../../engine/plan/memory.ts";
 import { Board } from "../../engine/status/board.ts";
 import { openLog } from "../../engine/log.ts";
 import { startServer } from "../../engine/server.ts";
@@ -87,6 +88,31 @@ describe.skipIf(!existsSync(BROWSER))(
       expect(text).toContain("MonitorsSynced");
       expect(text).toContain("6 monitors as wished");
       expect(text).toContain("changed by hand, set right");
+      await page.close();
+    });
+
+    test("shows every kind of object, and each field that a person changed", async () => {
+      await using served = await serveBoard((board) => {
+        const [monitors, slos] = [new Memory(), new Memory()];
+        board.addMemory("slos", slos);
+        board.addMemory("monitors", monitors);
+        const edit = { path: "priority", wanted: 4, found: 1, wish: "w", since: Date.now(), until: Infinity };
+        monitors.set("ray/load", { owner: "ray", ref: "12", applied: "a", drift: [{ ...edit, by: "ada" }] });
+        slos.set("ray/latency", { owner: "ray", ref: "ab", applied: "a" });
+        board.setConditions("ray", 7, [condition({})]);
+      });
+      const page = await browser.newPage();
+      const complaints = complaintsOf(page);
+
+      await page.goto(served.url);
+      await page.getByRole("button", { name: "ray" }).click();
+      const details = page.locator(".details");
+      await details.waitFor();
+
+      const text = (await details.innerText()).replaceAll(/\s+/g, " ");
+      expect(text).toMatch(/changed by hand ray\/load priority 4 → 1 only reported, by ada/i);
+      expect(text).toMatch(/objects monitors ray\/load 12 slos ray\/latency ab/i);
+      expect(complaints).toEqual([]);
       await page.close();
     });
 
