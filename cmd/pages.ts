@@ -154,7 +154,10 @@ const PLACES: Readonly<Record<string, (ref: string) => string>> = {
   monitors: (ref) => `/monitors/${encodeURIComponent(ref)}`,
   dashboards: (ref) => `/dashboard/${encodeURIComponent(ref)}`,
   ...Object.fromEntries(
-    [SLOS, DOWNTIMES, METRIC_TAGS, CATALOG].map(({ controller, pathOf }) => [controller, pathOf]),
+    [SLOS, DOWNTIMES, METRIC_TAGS, CATALOG].map((kind) => [
+      kind.controller,
+      (ref: string) => kind.pathOf(ref),
+    ]),
   ),
 };
 

@@ -67,7 +67,7 @@ async function gauges(url: string): Promise<Readonly<Record<string, number>>> {
 
 test("while Datadog is down, every process can say so; then nothing is left of it", async () => {
   const { world, run } = await start(1);
-  world.datadog.fault({ kind: "reset", times: 6 });
+  world.datadog.fault({ kind: "reset", times: 9 });
   const url = await run();
 
   await expect
