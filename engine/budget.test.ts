@@ -219,7 +219,7 @@ test("a flood of one kind leaves room for another", async () => {
   call("dashboards", "status");
   await settled();
 
-  expect(passed.filter((kind) => kind === "monitors")).toHaveLength(16);
+  expect(passed.filter((kind) => kind === "monitors")).toHaveLength(24);
   expect(passed.filter((kind) => kind === "dashboards")).toHaveLength(1);
 });
 

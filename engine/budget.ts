@@ -28,8 +28,8 @@ export interface BudgetOptions {
   readonly random?: () => number;
 }
 
-const CONCURRENCY = 24;
-const CONCURRENCY_PER_KIND = 16;
+const CONCURRENCY = 32;
+const CONCURRENCY_PER_KIND = 24;
 
 /**
  * One budget for an API, shared by everything that calls it.

@@ -25,8 +25,8 @@ export interface MonitorKindOptions {
   readonly organisation: Organisation;
 }
 
-/** Monitors written at once: 50 a second, as the limit allows, though each takes a third of a second. The budget waits where the limit is lower. */
-const CONCURRENCY = 16;
+/** Monitors written at once: 50 a second, as the limit allows, though each takes up to half a second. The budget waits where the limit is lower. */
+const CONCURRENCY = 24;
 
 /** Monitors: marked by their tags, listed in full. */
 export function monitorKind(options: MonitorKindOptions): DatadogKind<MonitorBody> {
