@@ -9,7 +9,31 @@ const STATES = {
 };
 /** In the order in which objects are shown; others come first. */
 const KINDS = ["monitors", "slos", "dashboards", "downtimes", "metric-tags", "catalog", "agent-config"];
+/** What an object of a controller is called. */
+const NOUNS = {
+  monitors: "monitor",
+  slos: "SLO",
+  dashboards: "dashboard",
+  downtimes: "downtime",
+  "metric-tags": "metric tags",
+  catalog: "entity",
+  "agent-config": "file",
+};
+/** In the order in which conditions of one gravity are shown; others come last. */
+const CONDITIONS = [
+  "Accepted",
+  "MonitorsSynced",
+  "SLOsSynced",
+  "DashboardsSynced",
+  "DowntimesSynced",
+  "MetricTagsSynced",
+  "CatalogSynced",
+  "ConfigWritten",
+  "AgentLoaded",
+];
 const GRAVITY = ["False", "Unknown", "True"];
+/** Longer values are cut. */
+const MOST_OF_A_VALUE = 160;
 const SIGNS = { True: ["✔", "good"], False: ["✘", "bad"], Unknown: ["…", "wait"] };
 
 const find = (id) => document.getElementById(id);
@@ -38,6 +62,14 @@ function ago(at) {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h`;
   return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** `in 12 s`, or that it is over. */
+function ahead(at) {
+  const seconds = Math.round((Date.parse(at) - Date.now()) / 1_000);
+  if (!Number.isFinite(seconds) || seconds <= 0) return "at the next pass";
+  if (seconds < 60) return `in ${seconds} s`;
+  return seconds < 3_600 ? `in ${Math.floor(seconds / 60)} min` : `in ${Math.floor(seconds / 3_600)} h`;
 }
 
 function sinceOf(at) {
@@ -213,7 +245,7 @@ function detailsOf(statuses) {
   // At night the first line is the one that is read.
   const conditions = statuses
     .flatMap(({ writer, conditions: own }) => own.map((one) => ({ ...one, writer })))
-    .sort((a, b) => GRAVITY.indexOf(a.status) - GRAVITY.indexOf(b.status));
+    .sort((a, b) => GRAVITY.indexOf(a.status) - GRAVITY.indexOf(b.status) || rankOf(a.type) - rankOf(b.type));
   const objects = statuses
     .flatMap(({ objects: own }) => own)
     .sort((a, b) => KINDS.indexOf(a.controller) - KINDS.indexOf(b.controller) || (a.key < b.key ? -1 : 1));
@@ -229,7 +261,12 @@ function detailsOf(statuses) {
       conditions,
       ({ type, status, reason, message, writer, lastTransitionTime, observedGeneration }) => [
         make("span", { text: `${SIGNS[status]?.[0] ?? "?"} ${type}`, style: SIGNS[status]?.[1] ?? "" }),
-        make("span", {}, make("span", { text: `${reason} `, style: "reason" }), message),
+        make(
+          "span",
+          { style: reason === "NothingWanted" ? "calm" : "" },
+          make("span", { text: `${reason} `, style: "reason" }),
+          message,
+        ),
         make("span", { text: writer === "controller" ? "" : `on ${writer}`, style: "quiet" }),
         make("span", {
           text: observedGeneration > 0 ? `document ${observedGeneration}` : "",
@@ -240,16 +277,19 @@ function detailsOf(statuses) {
     ),
     ...section("Changed by hand", drift, ({ key, path, wanted, found, since, until, by }) => [
       make("span", { text: key, style: "code" }),
-      make("span", { text: path === "" ? "deleted" : path, style: "code" }),
-      make("span", { text: path === "" ? "" : `${valueOf(wanted)} → ${valueOf(found)}` }),
-      make("span", {
-        text: [endOf(until), by === undefined ? "" : `by ${by}`].filter(Boolean).join(", "),
-        style: "quiet",
-      }),
+      path === ""
+        ? make("span", { text: "deleted" })
+        : make(
+            "span",
+            {},
+            make("span", { text: path, style: "code" }),
+            `: ${valueOf(wanted)} → ${valueOf(found)}`,
+          ),
+      make("span", { style: "quiet" }, ...endOf(until), by === undefined ? "" : `, by ${by}`),
       sinceOf(since),
     ]),
     ...section("Objects", objects, ({ controller, key, ref, link }) => [
-      make("span", { text: controller }),
+      make("span", { text: NOUNS[controller] ?? controller }),
       make("span", { text: key, style: "code" }),
       link === undefined ? make("span", { text: ref, style: "code" }) : linkTo(link, ref),
     ]),
@@ -261,15 +301,23 @@ function detailsOf(statuses) {
   );
 }
 
-function valueOf(value) {
-  return value === undefined ? "(none)" : JSON.stringify(value);
+function rankOf(type) {
+  const at = CONDITIONS.indexOf(type);
+  return at < 0 ? CONDITIONS.length : at;
 }
 
-/** What becomes of an edit. */
+/** What was too long to be stored is a text that was cut already. */
+function valueOf(value) {
+  if (value === undefined) return "(none)";
+  const text = typeof value === "string" && value.endsWith("…") ? value : JSON.stringify(value);
+  return text.length <= MOST_OF_A_VALUE ? text : `${text.slice(0, MOST_OF_A_VALUE - 1)}…`;
+}
+
+/** What becomes of an edit, and when. */
 function endOf(until) {
-  if (until === "never") return "only reported";
-  if (until === undefined || Date.parse(until) <= Date.now()) return "set right at the next pass";
-  return `set right at ${new Date(until).toLocaleString()}`;
+  if (until === "never") return ["only reported"];
+  if (until === undefined) return ["set right at the next pass"];
+  return ["set right ", make("span", { text: ahead(until), "data-until": until, title: until })];
 }
 
 function linkTo(link, text) {
@@ -322,6 +370,8 @@ async function refresh() {
     const text = element.dataset.at === "" ? "" : ago(element.dataset.at);
     if (element.textContent !== text) element.textContent = text;
   }
+  for (const element of document.querySelectorAll("[data-until]"))
+    element.textContent = ahead(element.dataset.until);
 }
 
 let isRefreshing = false;
