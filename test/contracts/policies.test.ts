@@ -230,7 +230,11 @@ async function start(
       lines.filter(({ level }) => level === "warn" || level === "error").map(({ message }) => message),
     async editByHand() {
       if (role === "node") await writeFile(file, `${await readFile(file, "utf8")}# mine\n`);
-      else datadog.edit(onlyId(datadog), { message: "mine" });
+      else {
+        // What the monitors link to is made first.
+        await expect.poll(() => datadog.monitors.size, { timeout: 20_000 }).toBe(1);
+        datadog.edit(onlyId(datadog), { message: "mine" });
+      }
     },
     async isRight() {
       if (role === "node") return !(await readFile(file, "utf8")).includes("# mine");
