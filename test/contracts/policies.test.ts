@@ -80,7 +80,8 @@ describe.skipIf(consulBinary() === undefined)(
       await world.editByHand();
       await expect.poll(() => world.backups(), { timeout: 20_000 }).toBe(1);
       await expect.poll(() => world.isRight(), { timeout: 20_000 }).toBe(true);
-      await expect.poll(() => world.statuses(), { timeout: 20_000 }).toBe(1);
+      // Of the service, and of the dashboard that the packs compose.
+      await expect.poll(() => world.statuses(), { timeout: 20_000 }).toBe(role === "controller" ? 2 : 1);
       await root.kvPut("dd-observe/control/paused/web", "");
       await root.kvPut("observability/web", "env: other\n");
       await expect.poll(() => world.reasonsOfStatus(), { timeout: 20_000 }).toContain("Paused");
