@@ -126,9 +126,10 @@ export class Budget implements Gate {
     return limit.allows(lane.priority, now, this.#backlog(lane));
   }
 
-  /** What is to be made of a kind: calls that wait, and work that was announced. */
+  /** What is yet to be sent of a kind: calls that wait, and work that was announced. */
   #backlog({ kind, size }: Lane<Waiter>): number {
-    return Math.max(size, this.#ledger.kind(kind).work.left);
+    const { work, inFlight } = this.#ledger.kind(kind);
+    return Math.max(size, work.left - inFlight);
   }
 
   #comesBefore(one: Lane<Waiter>, other: Lane<Waiter>): boolean {
