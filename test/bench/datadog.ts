@@ -238,7 +238,7 @@ async function measureChecks(
   const beginning = double.traffic().length;
   const controller = startController(cluster, double, { resyncMs: SHORT_RESYNC_MS });
   try {
-    await until(() => checksIn(double.traffic().slice(beginning)) >= 2, 60_000, "second look");
+    await until(() => checksIn(double.traffic().slice(beginning)) >= 2, 180_000, "second look");
     const startCalls = double.traffic().slice(beginning);
     await controller.settle();
     const from = double.traffic().length;

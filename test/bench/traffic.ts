@@ -8,7 +8,7 @@ export interface Pace {
   readonly calls: number;
   /** From the first call to the last. */
   readonly tookMs: number;
-  /** The least for so many calls, from the first one on. */
+  /** The least for so many calls after those of the first window, from the first one on. */
   readonly leastMs: number;
   /** Windows between the first and the last that were not used to their limit. */
   readonly wasted: number;
@@ -27,7 +27,9 @@ export function paceOf(
   const windowOf = (at: number): number => Math.floor(at / windowMs);
   const windows = Map.groupBy(sorted, windowOf);
   const [firstWindow, lastWindow] = [windowOf(first), windowOf(last)];
-  const lastLeast = firstWindow + Math.ceil(sorted.length / limit) - 1;
+  // The first window was begun somewhere in its midst: what it took stands.
+  const left = sorted.length - (windows.get(firstWindow)?.length ?? 0);
+  const lastLeast = firstWindow + Math.ceil(left / limit);
   const delaysMs: number[] = [];
   let wasted = 0;
   for (let window = firstWindow; window <= lastWindow; window++) {
