@@ -5,7 +5,7 @@ import { notifiedBy } from "./notify.ts";
 import { wrongOption } from "./options.ts";
 import { placeholdersIn, type Pack } from "./pack.ts";
 import { objectMentions, checkObjects } from "./object-checks.ts";
-import { below, textsIn } from "./placeholders.ts";
+import { below, referenceIn, textsIn } from "./placeholders.ts";
 import type { Policy } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import type { Wish } from "./resolve.ts";
@@ -157,9 +157,15 @@ function checkPlaceholders(
       const message = `${path}: \${${variable}} stands for nothing${hint}`;
       problems.push({ owner, reason: "UnknownVariable", path, message });
     }
-    if (!text.includes("${monitor:") || (path === below(at, "query") && monitor.type === "composite"))
-      continue;
-    const message = `${path}: \${monitor:…} stands for a monitor in the query of a composite only`;
+    const kind = referenceIn(text)?.kind;
+    if (kind === undefined || (path === below(at, "query") && mayName(monitor.type, kind))) continue;
+    const where = kind.startsWith("slo")
+      ? "an SLO in the query of an SLO's alert"
+      : "a monitor in the query of a composite";
+    const message =
+      kind.startsWith("slo") || kind.startsWith("monitor")
+        ? `${path}: \${${kind}:…} stands for ${where} only`
+        : `${path}: \${${kind}:…} stands for nothing in a monitor`;
     problems.push({ owner, reason: "UnknownVariable", path, message });
   }
   const thresholds = placeholdersIn(monitor.query ?? "").filter(
@@ -171,6 +177,12 @@ function checkPlaceholders(
     problems.push({ owner, reason: "MissingField", path, message });
   }
   return problems;
+}
+
+/** Only these queries name other objects. */
+function mayName(type: MonitorLayer["type"], kind: string): boolean {
+  if (kind.startsWith("monitor")) return type === "composite";
+  return kind.startsWith("slo") && type === "slo alert";
 }
 
 /** Every text of a monitor that placeholders are filled in of, with its path. */

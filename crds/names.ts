@@ -96,7 +96,10 @@ export const tagValue = harmless(
   }),
 );
 
-export const handle = z.string().regex(/^@[A-Za-z0-9][^\s@,\p{Cc}]{0,199}(@[A-Za-z0-9.-]+)?$/u, {
-  error:
-    "must be a handle that Datadog notifies, such as @slack-ml, @pagerduty-infra or @someone@example.com",
-});
+export const handle = z
+  .string()
+  .regex(/^@[A-Za-z0-9][^\s@,\p{Cc}]{0,199}(@[A-Za-z0-9.-]+)?$/u, {
+    error:
+      "must be a handle that Datadog notifies, such as @slack-ml, @pagerduty-infra or @someone@example.com",
+  })
+  .refine((text) => !text.includes("${"), { error: "must not contain ${: only packs fill in values" });

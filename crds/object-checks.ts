@@ -6,6 +6,7 @@ import type { MetricTagsLayer } from "./metric-tags.ts";
 import {
   below,
   checkMonitorNames,
+  checkNoReferences,
   checkReferences,
   checkVariables,
   OBJECT_VARIABLES,
@@ -101,7 +102,7 @@ export function checkDefinition(
 export function checkDowntime(
   owner: string,
   at: string,
-  { start, end, recurrences, monitors = [] }: DowntimeLayer,
+  { start, end, recurrences, monitors = [], message = "", scope = "" }: DowntimeLayer,
   own?: OwnNames,
 ): readonly Problem[] {
   const problems: Problem[] = [];
@@ -116,7 +117,15 @@ export function checkDowntime(
   }
   if (start !== undefined && end !== undefined && parseInstant(end)! <= parseInstant(start)!)
     refuse("end", `must be after the start, ${start}`);
-  return [...problems, ...checkMonitorNames({ owner, path: below(at, "monitors") }, monitors, own)];
+  const texts = [
+    [below(at, "message"), message],
+    [below(at, "scope"), scope],
+  ] as const;
+  return [
+    ...problems,
+    ...checkNoReferences(owner, texts),
+    ...checkMonitorNames({ owner, path: below(at, "monitors") }, monitors, own),
+  ];
 }
 
 function checkMetric(owner: string, name: string, metric: MetricTagsLayer): readonly Problem[] {
@@ -148,7 +157,7 @@ function checkCatalog({ service, catalog, dependencies }: Wish, policy: Policy):
     const message = `${path}: a service can't depend on itself`;
     problems.push({ owner: service, reason: "InvalidValue", path, message });
   }
-  return problems;
+  return [...problems, ...checkNoReferences(service, textsIn(catalog, "catalog"))];
 }
 
 function checkQuotas(wish: Wish, policy: Policy): readonly Problem[] {

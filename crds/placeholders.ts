@@ -52,6 +52,35 @@ const REFERABLE = ["monitors", "slos", "dashboards"] as const;
 /** Short for an object of the same service: `${slo:latency}`, and the controller that keeps it. */
 export const SHORT_REFERENCES = { monitor: "monitors", slo: "slos", dashboard: "dashboards" } as const;
 
+/** Whatever keeps objects: what names one of these is replaced by Datadog's id, wherever it stands. */
+const KEEPERS = [
+  ...REFERABLE,
+  "downtimes",
+  "metric-tags",
+  "catalog",
+  ...Object.keys(SHORT_REFERENCES),
+] as const;
+const OF_KEEPER = new RegExp(`\\$\\{(${KEEPERS.join("|")}):[^}]*\\}?`);
+
+/** The first reference to another object in a text, and the word before its colon. Undefined if there is none. */
+export function referenceIn(text: string): { readonly all: string; readonly kind: string } | undefined {
+  const [all, kind] = OF_KEEPER.exec(text) ?? [];
+  return all === undefined || kind === undefined ? undefined : { all, kind };
+}
+
+/** Texts that are for people: a reference in one would be filled in, and whatever it stands in would wait for that object. */
+export function checkNoReferences(
+  owner: string,
+  texts: Iterable<readonly [path: string, text: string]>,
+): readonly Problem[] {
+  return [...texts].flatMap(([path, text]): Problem[] => {
+    const found = referenceIn(text);
+    if (found === undefined) return [];
+    const message = `${path}: ${found.all} names another object; only queries of composites and SLOs' alerts and definitions of dashboards do`;
+    return [{ owner, reason: "InvalidPlaceholder", path, message }];
+  });
+}
+
 const REFERENCE = /\$\{([A-Za-z-]+):([^}|]*)(?:\|[^}]*)?\}/g;
 const KEY = /^(?:[A-Za-z0-9][\w.-]{0,99}\/[A-Za-z0-9][\w.-]{0,99}|_[a-z]+\/[A-Za-z0-9][\w.-]{0,99})$/;
 

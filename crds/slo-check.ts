@@ -1,4 +1,10 @@
-import { below, checkMonitorNames, checkVariables, type OwnNames } from "./placeholders.ts";
+import {
+  below,
+  checkMonitorNames,
+  checkNoReferences,
+  checkVariables,
+  type OwnNames,
+} from "./placeholders.ts";
 import type { Problem } from "./problem.ts";
 import { sloThresholds, type SloLayer } from "./slo.ts";
 import { didYouMean } from "./suggest.ts";
@@ -107,7 +113,10 @@ function checkTexts(slo: SloLayer, { owner, at, variables }: SloGround): readonl
     ...Object.entries(slo.queries ?? {}).map(([name, text]) => [`queries.${name}`, text] as const),
     ...(slo.groups ?? []).map((text, position) => [`groups.${position}`, text] as const),
   ];
-  return texts.flatMap(([field, text]) => checkVariables({ owner, path: below(at, field) }, text, variables));
+  return texts.flatMap(([field, text]) => {
+    const path = below(at, field);
+    return [...checkVariables({ owner, path }, text, variables), ...checkNoReferences(owner, [[path, text]])];
+  });
 }
 
 function checkFormula(slo: SloLayer, { owner, at }: SloGround): readonly Problem[] {

@@ -200,7 +200,8 @@ export function referencesOf<S extends Snapshot>({ registrations }: PassOptions<
   const names = registrations.flatMap((one) =>
     "controller" in one && one.controller.scope === "cluster" ? [one.controller.name] : [],
   );
-  return names.length === 0 ? undefined : new References(names);
+  const absent = registrations.flatMap((one) => ("waiting" in one ? [one.waiting.name] : []));
+  return names.length === 0 ? undefined : new References(names, absent);
 }
 
 export interface LoopGround {

@@ -115,12 +115,20 @@ describe("binding", () => {
   });
 
   test("leaves a text alone that only looks like a reference", () => {
-    const body = { note: "docker run -p ${port:-8080} ${HOME} ${monitors} ${slos:}" };
+    const body = { note: "docker run -p ${port:-80|8080} ${port:-8080} ${HOME} ${monitors} ${slos:}" };
 
     const bound = bind(desiredOf({ "ray/a": body }), referencesWith({}));
 
     expect(bodiesOf(bound.desired)).toEqual({ "ray/a": body });
     expect(bound.refers).toBe(false);
+  });
+
+  test("takes the fallback at once where the controller doesn't run", () => {
+    const references = new References(["monitors"], ["dashboards"]);
+
+    const bound = bind(desiredOf({ "ray/a": { message: "see /${dashboards:ray/x|lists}" } }), references);
+
+    expect(bodiesOf(bound.desired)).toEqual({ "ray/a": { message: "see /lists" } });
   });
 
   test("again gives the same objects while nothing has changed", () => {

@@ -72,10 +72,17 @@ export class References {
   readonly #listeners = new Set<() => void>();
   #version = 0;
 
-  /** @param controllers Names of those that run. */
-  constructor(controllers: Iterable<string> = []) {
-    for (const name of controllers)
-      this.#kinds.set(name, { refs: new Map(), wished: undefined, held: new Map(), isSettled: false });
+  /**
+   * @param controllers Names of those that run.
+   * @param absent Names of those that don't, such as for want of a key: nothing of theirs is to be found.
+   */
+  constructor(controllers: Iterable<string> = [], absent: Iterable<string> = []) {
+    for (const [names, isSettled] of [
+      [absent, true],
+      [controllers, false],
+    ] as const)
+      for (const name of names)
+        this.#kinds.set(name, { refs: new Map(), wished: undefined, held: new Map(), isSettled });
   }
 
   /** Another number whenever other objects exist than before. */
@@ -276,9 +283,9 @@ export class Binder<Body> {
 
 const referencesOf = new WeakMap<object, readonly Reference[]>();
 
-/** What names no controller is a text that only looks like a reference, such as `${port:-8080}` in a note. */
-function isMeant({ controller, fallback }: Reference, references: References): boolean {
-  return fallback !== undefined || references.isController(controller);
+/** What names no controller is a text that only looks like a reference, such as `${port:-80|8080}` in a note. */
+function isMeant({ controller }: Reference, references: References): boolean {
+  return references.isController(controller);
 }
 
 function isOpen({ controller, key, fallback }: Reference, references: References): boolean {
