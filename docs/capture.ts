@@ -8,7 +8,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { styleText } from "node:util";
 
-import { chromium } from "playwright-core";
+import { chromium, type Browser } from "playwright-core";
 
 import { DEV_DIR, readSession } from "../cmd/dev/session.ts";
 import { main } from "../cmd/main.ts";
@@ -28,17 +28,23 @@ await until(() => screen.text().includes("What happens from here on"));
 const env = readSession()!;
 mkdirSync(IMAGES, { recursive: true });
 
-await capturePage(`http://${env["DD_OBSERVE_HTTP_ADDR"]}`);
-await captureCommand("get", ["get"]);
-await captureCommand("describe", ["describe", "ray"]);
 const started = screen.text();
+// Statuses are stored a moment after the page shows them; likewise below.
+await sleep(2_500);
+await captureCommand("describe", ["describe", "ray"]);
 
-// What a person does by hand: a file, a monitor, and a wish that changes.
+// What a person does by hand: an edit that may stand for a while, then a file, a monitor, and a wish that changes.
+await editMonitor(/(\d+) \[checkout\] Orders wait too long/.exec(screen.text())![1]!);
+await until(() => screen.text().includes("DriftTolerated"));
+await sleep(2_500);
+await captureCommand("get", ["get"]);
+await capturePage(`http://${env["DD_OBSERVE_HTTP_ADDR"]}`);
+await captureDashboard();
 appendFileSync(path.join(DEV_DIR, "conf.d", "ray.d", "dd-observe-ray.yaml"), "oops\n");
 await editMonitor(/(\d+) \[ray\] Object store is nearly full/.exec(screen.text())![1]!);
-await until(() => screen.text().split("changed by hand").length > 2);
+await until(() => screen.text().split("by hand; set right").length > 3);
 await put("observability/payments", "team: payments");
-await until(() => /✔.* payments +AgentLoaded/.test(screen.text()));
+await until(() => /✔.* payments .*AgentLoaded/.test(screen.text()));
 const live = screen.text().slice(started.length);
 
 process.kill(process.pid, "SIGTERM");
@@ -73,7 +79,7 @@ async function capturePlan(): Promise<void> {
 
   consul.put(
     "observability/ray",
-    "team: ml-platform\nenv: production\nmonitors: {object-store-pressure: {critical: 0.95}, node-cpu: false}\n",
+    "team: ml-platform\nenv: production\nmonitors: {object-store-pressure: {critical: 0.95}, node-cpu: false}\nslos: {object-store-headroom: true}\n",
   );
   consul.state.registerService("node-1", { Service: "checkout", Port: 9102, Tags: ["dd-observe"] });
   await captureCommand("plan", ["plan"], around);
@@ -104,14 +110,29 @@ function save(name: string, title: string, text: string): void {
   writeFileSync(path.join(IMAGES, `${name}.svg`), terminalSvg(title, text, WIDTH));
 }
 
-async function capturePage(url: string): Promise<void> {
-  const browser = await chromium.launch({
+/** How the composed dashboard is laid out, as `get dashboards -o html` shows it. */
+async function captureDashboard(): Promise<void> {
+  const { terminal, text } = record();
+  await main(["get", "dashboards", "infrastructure-overview", "-o", "html"], { terminal, env });
+  const browser = await openBrowser();
+  const page = await browser.newPage({ viewport: { width: 1200, height: 760 } });
+  await page.setContent(text());
+  await page.screenshot({ path: path.join(IMAGES, "dashboard.png") });
+  await browser.close();
+}
+
+async function openBrowser(): Promise<Browser> {
+  return await chromium.launch({
     executablePath: process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu"],
   });
+}
+
+async function capturePage(url: string): Promise<void> {
+  const browser = await openBrowser();
   for (const colorScheme of ["light", "dark"] as const) {
-    const page = await browser.newPage({ viewport: { width: 1200, height: 640 }, colorScheme });
-    await page.goto(`${url}/#ray`);
+    const page = await browser.newPage({ viewport: { width: 1200, height: 860 }, colorScheme });
+    await page.goto(`${url}/#checkout`);
     await page.locator(".details").waitFor();
     const name = colorScheme === "light" ? "page.png" : "page-dark.png";
     await page.screenshot({ path: path.join(IMAGES, name) });

@@ -30,7 +30,7 @@ const CALM: ReadonlySet<string> = new Set([
 ]);
 
 /** What is unknown for no longer than this is no news: an object that waits for the next one, a file that was just written. */
-const UNKNOWN_MS = 1_000;
+const UNKNOWN_MS = 2_000;
 /** Longer ids say nothing to a person. */
 const MOST_OF_AN_ID = 12;
 /** Longer changes say less than that there is one. */

@@ -35,7 +35,7 @@ const CHECKOUT = `team: shop
 env: production
 drift: {tolerate: 20s} # what people change by hand may stand for so long
 monitors:
-  queue-too-long: {type: query alert, query: 'avg(last_5m):max:checkout.queue_length{\${scope}} > \${critical}', critical: 500}
+  queue-too-long: {name: Orders wait too long, type: query alert, query: 'avg(last_5m):max:checkout.queue_length{\${scope}} > \${critical}', critical: 500}
 slos:
   answered:
     type: metric

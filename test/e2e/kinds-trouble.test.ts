@@ -159,6 +159,27 @@ describe.skipIf(consulBinary() === undefined)(`trouble with several kinds, end t
     await expectCondition(world, "web", "SLOsSynced", /^True/);
   });
 
+  test("a dashboard that its document gave up is put back as a person's own, and left alone", async () => {
+    const world = await startWorld();
+    world.run();
+    await putAll(world, "web");
+    await expectState(world, stateOf("web"));
+    const { dashboards: _mine, ...others } = stateOf("web").objects ?? {};
+    await world.put("web", { ...documentOf("web"), dashboards: {} });
+    const without = { ...stateOf("web"), objects: { ...stateOf().objects, ...others } };
+    await expectState(world, without);
+
+    const list = await world.command("restore");
+    const restored = await world.command("restore", "dashboards", "web/board", "--yes");
+
+    expect(list.stdout).toMatch(/dashboards +web\/board/);
+    expect(restored).toMatchObject({ code: 0 });
+    const dashboards = { ...stateOf().objects?.dashboards, "not ours: web": ["web"] };
+    const wanted = { ...without, objects: { ...without.objects, dashboards } };
+    await expectState(world, wanted);
+    await expectStays(world, wanted, 4_500);
+  });
+
   test("keys of another organisation write nothing of any kind until a person approves", async () => {
     const world = await startWorld();
     const first = world.run();

@@ -110,8 +110,8 @@ describe.skipIf(!existsSync(BROWSER))(
       await details.waitFor();
 
       const text = (await details.innerText()).replaceAll(/\s+/g, " ");
-      expect(text).toMatch(/changed by hand ray\/load priority 4 → 1 only reported, by ada/i);
-      expect(text).toMatch(/objects monitors ray\/load 12 slos ray\/latency ab/i);
+      expect(text).toMatch(/changed by hand ray\/load priority: 4 → 1 only reported, by ada/i);
+      expect(text).toMatch(/objects monitor ray\/load 12 SLO ray\/latency ab/i);
       expect(complaints).toEqual([]);
       await page.close();
     });
