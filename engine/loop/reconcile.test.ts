@@ -142,6 +142,52 @@ test("keeps what a service has while its new object is refused, and deletes what
   expect(report.left).toBe(0);
 });
 
+test.for(["Rejected", "Conflict", "Ambiguous", "UnknownReference", "WaitingForReference"])(
+  "keeps what a service has while its new object is kept back as %s",
+  async (reason) => {
+    const target = new ToyTarget();
+    target.put("ray/old", "1");
+
+    await run(
+      target,
+      { ray: { new: "1" } },
+      {
+        policy: (plan) => ({
+          ...plan,
+          actions: plan.actions.filter(({ type }) => type !== "create"),
+          withheld: plan.actions.flatMap((action) =>
+            action.type === "create" ? [{ action, reason, message: "" }] : [],
+          ),
+        }),
+      },
+    );
+
+    expect(target.world()).toEqual({ "ray/old": "1" });
+  },
+);
+
+test("what a person deleted for good, or what stands there and waits, keeps nothing else of its service", async () => {
+  const target = new ToyTarget();
+  target.put("ray/old", "1");
+  target.put("ray/waits", "1");
+  const kept = (reason: string, key: string) => ({
+    action: {
+      type: "create" as const,
+      desired: { key, owner: "ray", body: "1" as never, drift: "correct" as const, retain: false },
+    },
+    reason,
+    message: "",
+  });
+
+  await run(
+    target,
+    { ray: { waits: "1" } },
+    { waiting: [kept("DriftReported", "ray/deleted"), kept("WaitingForReference", "ray/waits")] },
+  );
+
+  expect(target.world()).toEqual({ "ray/waits": "1" });
+});
+
 test("a run that was overtaken among its creates deletes nothing", async () => {
   const target = new ToyTarget();
   target.put("chat/gone", "0");

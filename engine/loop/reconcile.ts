@@ -93,7 +93,8 @@ export async function reconcile<Body>(input: ReconcileInput<Body>): Promise<Repo
     for (const action of plan.actions) left.add(action);
     input.onProgress?.(left.size, plan.actions.length);
     for (const batch of batchesOf(plan.actions, input.urgent, target)) {
-      if (batch[0]?.type === "delete") plan = keepUnreplaced(plan, outcomes, left);
+      if (batch[0]?.type === "delete")
+        plan = keepUnreplaced(plan, outcomes, { left, there: cache.objects() });
       const due = batch.filter((action) => left.has(action));
       if (batch[0]?.type === "create") await input.intend(due.map(keyOf));
       stopped = await applyBatch(due, input, (action, outcome) => {
@@ -138,14 +139,16 @@ const NO_DRIFT: DriftByKey = new Map();
 function keepUnreplaced<Body>(
   plan: Plan<Body>,
   outcomes: readonly Outcome[],
-  left: Set<Action<Body>>,
+  { left, there }: { readonly left: Set<Action<Body>>; readonly there: ReadonlyMap<string, unknown> },
 ): Plan<Body> {
   const unmade = new Set([
     ...outcomes
       .filter(({ type, error }) => type === "create" && error !== undefined)
       .map(({ owner }) => owner),
     ...plan.withheld
-      .filter(({ action, reason }) => action.type === "create" && reason === "Rejected")
+      .filter(
+        ({ action, reason }) => UNMADE.has(reason) && action.type === "create" && !there.has(keyOf(action)),
+      )
       .map(({ action }) => ownerOf(action)),
   ]);
   const kept = [...left].filter((action) => action.type === "delete" && unmade.has(ownerOf(action)));
@@ -156,6 +159,17 @@ function keepUnreplaced<Body>(
     withheld: [...plan.withheld, ...kept.map((action) => ({ action, reason: "Unreplaced", message }))],
   };
 }
+
+/** Of creates that are kept back: what was tried before and rests, and what waits for another object. */
+const UNMADE: ReadonlySet<string> = new Set([
+  "Rejected",
+  "Conflict",
+  "Ambiguous",
+  "NotFound",
+  "Failed",
+  "WaitingForReference",
+  "UnknownReference",
+]);
 
 /** What a pass needs to know before it writes. */
 export type PlanInput<Body> = Pick<
