@@ -157,21 +157,23 @@ test("while a service's wish is not known, nothing is taken away that it may kee
   ]);
 });
 
+const NOTHING = { unknown: [], partly: new Set<string>() };
+
 test("what a service wished last stands in while its wish can't be read", () => {
   const recall = lastKnownWishes();
   const ray = wish("ray", { m: { tags: ["env"] } });
   const consul = wish("consul", { m: { tags: ["host"] } });
-  recall([ray, consul], []);
+  recall([ray, consul], NOTHING);
 
-  const first = recall([ray], ["consul", "other"]);
-  const second = recall([ray], ["consul"]);
-  const gone = recall([ray], []);
-  const back = recall([ray], ["consul"]);
+  const first = recall([ray], { ...NOTHING, unknown: ["consul", "other"] });
+  const second = recall([ray], { ...NOTHING, unknown: ["consul"] });
+  const gone = recall([ray], NOTHING);
+  const back = recall([ray], { ...NOTHING, unknown: ["consul"] });
 
-  expect(first).toEqual({ wishes: [ray, consul], unknown: ["other"] });
-  expect(second).toEqual({ wishes: [ray, consul], unknown: [] });
-  expect(gone).toEqual({ wishes: [ray], unknown: [] });
-  expect(back).toEqual({ wishes: [ray], unknown: ["consul"] });
+  expect(first).toEqual({ wishes: [ray, consul], left: { ...NOTHING, unknown: ["other"] } });
+  expect(second).toEqual({ wishes: [ray, consul], left: NOTHING });
+  expect(gone).toEqual({ wishes: [ray], left: NOTHING });
+  expect(back).toEqual({ wishes: [ray], left: { ...NOTHING, unknown: ["consul"] } });
 });
 
 const metricWish: fc.Arbitrary<MetricWish> = fc.record(

@@ -79,22 +79,40 @@ export function joinMetricTags(
   return { objects, held, problems };
 }
 
-/**
- * Stands in for owners whose wish can't be read: what they wished last, as long as the process knows.
- *
- * @returns A function of what is known and who isn't, that gives the wishes to join and who is still unknown.
- */
-export function lastKnownWishes(): (
-  known: readonly MetricsWish[],
-  unknown: readonly string[],
-) => { readonly wishes: readonly MetricsWish[]; readonly unknown: readonly string[] } {
+/** Owners of whom not everything is known. */
+export interface Unclear {
+  /** Their wish can't be read. */
+  readonly unknown: readonly string[];
+  /** Their wish is known, and some of its objects can't be made of it: others may still have the queries of before. */
+  readonly partly: ReadonlySet<string>;
+}
+
+export interface StoodIn {
+  readonly wishes: readonly MetricsWish[];
+  /** Of `unclear`, those of whom the process doesn't know what they wished last. */
+  readonly left: Unclear;
+}
+
+/** Stands in for owners of whom not everything is known: what they wished last, as long as the process knows. */
+export function lastKnownWishes(): (known: readonly MetricsWish[], unclear: Unclear) => StoodIn {
   let last: ReadonlyMap<string, MetricsWish> = new Map();
-  return (known, unknown) => {
-    const standIns = unknown.map((owner) => last.get(owner)).filter((wish) => wish !== undefined);
-    const wishes = [...known, ...standIns];
-    last = new Map(wishes.map((wish) => [wish.owner, wish]));
-    return { wishes, unknown: unknown.filter((owner) => !last.has(owner)) };
+  return (known, { unknown, partly }) => {
+    const before = last;
+    const standIns = unknown.map((owner) => before.get(owner)).filter((wish) => wish !== undefined);
+    const joined = known.map((wish) => (partly.has(wish.owner) ? joinQueries(wish, before) : wish));
+    const wishes = [...joined, ...standIns];
+    const left = {
+      unknown: unknown.filter((owner) => !before.has(owner)),
+      partly: new Set([...partly].filter((owner) => !before.has(owner))),
+    };
+    last = new Map(wishes.filter(({ owner }) => !left.partly.has(owner)).map((wish) => [wish.owner, wish]));
+    return { wishes, left };
   };
+}
+
+function joinQueries(wish: MetricsWish, last: ReadonlyMap<string, MetricsWish>): MetricsWish {
+  const before = last.get(wish.owner)?.queries ?? [];
+  return { ...wish, queries: [...new Set([...wish.queries, ...before])] };
 }
 
 /** True if nobody could want more: all tags, and percentiles. */

@@ -29,6 +29,8 @@ export interface ConfigurationsOptions {
 const DELETE_LAG_MS = 600_000;
 /** How often a metric is asked after that can't be configured. */
 const ASK_AGAIN_MS = 3_600_000;
+/** A request that nobody answered has taken effect by then, or never does. */
+const UNDER_WAY_MS = 120_000;
 /** By so much Datadog's clock may be behind ours. */
 const CLOCK_SKEW_MS = 60_000;
 
@@ -212,13 +214,14 @@ export class Configurations {
     return false;
   }
 
-  /** True if it was made after a create of ours was sent whose outcome nobody knows. What is older is somebody else's. */
+  /** True if it was made after a create of ours was sent whose outcome nobody knows. What is older, or much younger, is somebody else's. */
   #isOfOpenCreate(raw: RawObject): boolean {
     const metric = metricOf(raw);
     const agoMs = this.#options.open?.().get(metricKey(metric));
     const sentAt = this.#sentAt.get(metric) ?? (agoMs === undefined ? undefined : this.#now() - agoMs);
     const madeAt = createdAt(raw);
-    return sentAt !== undefined && madeAt !== undefined && madeAt >= sentAt - CLOCK_SKEW_MS;
+    if (sentAt === undefined || madeAt === undefined) return false;
+    return madeAt >= sentAt - CLOCK_SKEW_MS && madeAt <= sentAt + UNDER_WAY_MS + CLOCK_SKEW_MS;
   }
 
   #writer(tried: string): MetricTagsWriter {

@@ -47,10 +47,20 @@ export function metricTags(deps: ClusterDeps): Registration<Snapshot> {
 }
 
 /** Whoever can't be read may want what nobody else does: then it stays. */
-function holdUnknown(desired: DesiredMetricTags, memory: Memory): DesiredMetricTags {
-  if (desired.unknown.length === 0) return desired;
-  const why = `it stays, since what ${desired.unknown.join(", ")} wants of metrics is not known`;
+export function holdUnknown(desired: DesiredMetricTags, memory: Memory): DesiredMetricTags {
+  const { unknown, partly } = desired;
+  if (unknown.length === 0 && partly.size === 0) return desired;
+  const objects = new Map(desired.objects);
   const held = new Map(desired.held);
-  for (const [key] of memory.entries()) if (!desired.objects.has(key) && !held.has(key)) held.set(key, why);
-  return { ...desired, held };
+  const why = `it stays, since what ${unknown.join(", ")} wants of metrics is not known`;
+  for (const [key, { owner }] of memory.entries()) {
+    if (partly.has(owner) && objects.get(key)?.body.include_percentiles !== true) {
+      objects.delete(key);
+      held.set(
+        key,
+        `it stays, since something of ${owner} that can't be made as wished may ask for its percentiles`,
+      );
+    } else if (unknown.length > 0 && !objects.has(key) && !held.has(key)) held.set(key, why);
+  }
+  return { ...desired, objects, held };
 }

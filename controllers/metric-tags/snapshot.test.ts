@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 
 import type { Resolution, Wish } from "../../crds/resolve.ts";
+import { Memory } from "../../engine/plan/memory.ts";
 import type { Desired } from "../../engine/plan/plan.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { holdUnknown } from "./index.ts";
 import { compileMetricTags, type QuerySource } from "./snapshot.ts";
 
 /** As much of a wish as its tag configurations follow from. */
@@ -69,6 +71,64 @@ test("a service that can't be read keeps what it wished last, and nothing is giv
   expect(anew.objects.size).toBe(0);
   expect(anew.held.get("_metrics/a.b")).toContain("ray");
   expect(anew.unknown).toEqual(["ray"]);
+});
+
+/** Monitors of `ray`: those that ask, and those that can't be made at the moment. */
+function changing(): {
+  readonly source: QuerySource;
+  set(asks: readonly string[], held: readonly string[]): void;
+} {
+  let desired: Desired<unknown> = asking()(snapshot());
+  return {
+    source: () => desired,
+    set(asks, keys) {
+      const objects = asks.map((query) => ({ owner: "ray", body: { query } }));
+      desired = { ...asking(...objects)(snapshot()), held: new Map(keys.map((key) => [key, "not valid"])) };
+    },
+  };
+}
+
+test("percentiles stay for a monitor that stands there and can't be made as wished", () => {
+  const { source, set } = changing();
+  const compile = compileMetricTags([source]);
+  set(["p95:a.b{*}"], []);
+  compile(snapshot(accepted("ray")));
+
+  set([], ["ray/slow"]);
+  const broken = compile(snapshot(accepted("ray")));
+  const again = compile(snapshot(accepted("ray")));
+  set([], []);
+  const mended = compile(snapshot(accepted("ray")));
+
+  expect([...broken.objects.keys()]).toEqual(["_metrics/a.b"]);
+  expect([...again.objects.keys()]).toEqual(["_metrics/a.b"]);
+  expect(broken.unknown).toEqual([]);
+  expect(mended.objects.size).toBe(0);
+});
+
+test("a new process doesn't know what such a monitor asks for: its service keeps what it has, others go on", () => {
+  const { source, set } = changing();
+  const compile = compileMetricTags([source]);
+  set([], ["ray/slow"]);
+  const memory = new Memory();
+  memory.set("_metrics/a.b", { owner: "ray", ref: "a.b", applied: "" });
+  memory.set("_metrics/a.c", { owner: "web", ref: "a.c", applied: "" });
+  const web = accepted("web", { metrics: { "a.d": { tags: ["env"] } } });
+
+  const passes = [1, 2].map(() => holdUnknown(compile(snapshot(accepted("ray"), web)), memory));
+
+  for (const { objects, held } of passes) {
+    expect([...objects.keys()]).toEqual(["_metrics/a.d"]);
+    expect([...held]).toEqual([["_metrics/a.b", expect.stringContaining("something of ray")]]);
+  }
+});
+
+test("what is composed is here even while nothing in it asks for percentiles", () => {
+  const source: QuerySource = (of) => ({ ...asking()(of), composed: new Set(["_dashboards/all"]) });
+
+  expect(compileMetricTags([source])(snapshot(accepted("ray"))).composed).toEqual(
+    new Set(["_dashboards/all"]),
+  );
 });
 
 test("a paused service is paused here as well", () => {

@@ -1,6 +1,7 @@
 import { isReserved } from "../../crds/names.ts";
 import type { Desired } from "../../engine/plan/plan.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { ownerOfKey } from "../datadog/mark.ts";
 import type { MetricTagsBody } from "./canonical.ts";
 import { joinMetricTags, lastKnownWishes, type MetricsWish, type MetricTagsObject } from "./compile.ts";
 import { percentileQueries } from "./queries.ts";
@@ -9,6 +10,8 @@ export interface DesiredMetricTags extends Desired<MetricTagsBody> {
   readonly objects: ReadonlyMap<string, MetricTagsObject>;
   /** Owners who may want more of metrics than is known: while there are any, nothing is given up. */
   readonly unknown: readonly string[];
+  /** Owners whose objects may ask for percentiles that are not known: of theirs nothing is given up. */
+  readonly partly: ReadonlySet<string>;
 }
 
 /** The compile of a kind whose objects have queries. */
@@ -38,7 +41,8 @@ function joined(
   sources: readonly QuerySource[],
   standIn: ReturnType<typeof lastKnownWishes>,
 ): DesiredMetricTags {
-  const queries = percentileQueries(sources.map((compile) => compile(snapshot)));
+  const compiled = sources.map((compile) => compile(snapshot));
+  const queries = percentileQueries(compiled);
   const known: MetricsWish[] = [];
   const held = new Map<string, string>();
   const paused = new Set(snapshot.paused);
@@ -59,14 +63,27 @@ function joined(
       queries: queries.get(service) ?? [],
     });
   }
-  const composed = new Set([...queries.keys()].filter((owner) => !snapshot.services.has(owner)));
+  const owners = [...queries.keys(), ...compiled.flatMap((one) => [...(one.composed ?? [])])];
+  const composed = new Set(owners.filter((owner) => !snapshot.services.has(owner)));
   for (const owner of composed)
     known.push({ owner, drift: "correct", retain: false, metrics: {}, queries: queries.get(owner) ?? [] });
-  const { wishes, unknown } = standIn(known, [...held.keys()].filter(mayHaveQueries));
-  const { objects, held: heldKeys, problems } = joinMetricTags(wishes.filter(hasPart), unknown);
+  const { wishes, left } = standIn(known, {
+    unknown: [...held.keys()].filter(mayHaveQueries),
+    partly: ownersOfHeld(compiled, held),
+  });
+  const { objects, held: heldKeys, problems } = joinMetricTags(wishes.filter(hasPart), left.unknown);
   for (const [key, why] of heldKeys) held.set(key, why);
   const byKey = new Map(objects.map((object) => [object.key, object]));
-  return { objects: byKey, held, paused, problems, composed, unknown };
+  return { objects: byKey, held, paused, problems, composed, ...left };
+}
+
+/** Owners whose wish is known, but not what one of its objects comes to: that stands as it was made last, with its queries. */
+function ownersOfHeld(
+  compiled: readonly Desired<unknown>[],
+  unread: ReadonlyMap<string, string>,
+): ReadonlySet<string> {
+  const owners = compiled.flatMap(({ held }) => [...held.keys()]).map(ownerOfKey);
+  return new Set(owners.filter((owner) => !unread.has(owner)));
 }
 
 /** False for a downtime of no service: it has no queries. */

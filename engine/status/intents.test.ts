@@ -57,6 +57,20 @@ test("a process finds what the one before it was about to create, and how long a
   expect(next.agesOf("slos")).toEqual(new Map());
 });
 
+test.for(["9007199254740000", "x", "", "1/2"])(
+  "a person's own key %j is left alone, and hinders nothing",
+  async (n) => {
+    const store = new Store();
+    store.entries.set(`${PREFIX}monitors/${n}`, "a note");
+    const intents = startProcess(store);
+
+    await intents.begin("monitors", ["ray/a"], signal);
+    await intents.end("monitors", outcomes(["ray/a"]));
+
+    expect([...store.entries.keys()].filter((key) => key !== `${PREFIX}monitors/${n}`)).toEqual([]);
+  },
+);
+
 test("leaves nothing behind when every outcome is known or nothing was sent", async () => {
   const store = new Store();
   const intents = startProcess(store);

@@ -53,8 +53,8 @@ export class Intents {
   restore(entries: readonly KvEntry[]): void {
     for (const { key, text } of entries) {
       const [controller, n] = key.slice(this.#options.prefix.length).split("/") as [string, string?];
+      if (n === undefined || !/^\d{1,4}$/.test(n)) continue; // A person's own key.
       const count = Number(n) + 1;
-      if (!Number.isSafeInteger(count)) continue; // A person's own key.
       this.#entries.set(controller, Math.max(this.#entries.get(controller) ?? 0, count));
       const left = parse(text);
       const open = this.#openOf(controller);

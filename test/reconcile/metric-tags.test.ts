@@ -236,6 +236,23 @@ describe("an answer that is lost", () => {
   });
 });
 
+test("a create that never took effect doesn't make ours what a person made long after it", async () => {
+  let monotonic = 0;
+  const { api, pass, memory, advance } = await startWorld({ now: () => monotonic });
+  api.fault({ kind: "reset", method: "POST" });
+  await pass(wish()).catch((error: unknown) => expect(error).toMatchObject({ failure: "ambiguous" }));
+  advance(3_600_000);
+  monotonic += 3_600_000;
+  configured(api);
+  const madeAt = new Date(Date.now() + 3_600_000).toISOString();
+  api.edit("metric-tags", METRIC, { attributes: { created_at: madeAt } });
+
+  await expect(pass(wish())).rejects.toMatchObject({ failure: "conflict" });
+
+  expect(memory.size).toBe(0);
+  expect(attributesOf(api)).toMatchObject({ tags: ["host"] });
+});
+
 describe("after a delete", () => {
   test("a new one waits until Datadog has forgotten the old one, and the old one is never changed", async () => {
     const { api, pass } = await startWorld();
