@@ -50,6 +50,8 @@ export class Creator<Body> {
   #mayHaveMissed = false;
   /** Keys that there were at the last list that was whole, or that came later. Undefined before such a list. */
   #seen: Set<string> | undefined;
+  /** Keys that may be there though the last list doesn't have them. */
+  readonly #doubtful = new Set<string>();
 
   constructor(options: CreatorOptions<Body>) {
     this.#options = options;
@@ -71,6 +73,12 @@ export class Creator<Body> {
   /** To be called for every key that a list shows, or that is deleted. */
   settled(key: string): void {
     this.#sentAt.delete(key);
+    this.#doubtful.delete(key);
+  }
+
+  /** To be called with keys that may be there though the last list doesn't have them. */
+  doubt(keys: Iterable<string>): void {
+    for (const key of keys) this.#doubtful.add(key);
   }
 
   /** True if a create was sent that no list has shown yet. */
@@ -126,7 +134,7 @@ export class Creator<Body> {
     }
     // What never was there can't be missed.
     const mayHide = this.#mayHaveMissed && this.#seen?.has(key) !== false;
-    if (!this.#sentAt.has(key) && !mayHide) return undefined;
+    if (!this.#sentAt.has(key) && !mayHide && !this.#doubtful.has(key)) return undefined;
     const found = await lookup.byKey(key, signal);
     if (found === undefined && waitMs > 0) {
       const answer = "it was sent moments ago, and Datadog may not show it yet";

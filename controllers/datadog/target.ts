@@ -152,6 +152,10 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     return isEmpty && this.#memory.size === 0 && !this.#creator.hasOpen;
   }
 
+  doubt(keys: readonly string[]): void {
+    this.#creator.doubt(keys);
+  }
+
   isOver(body: Body): boolean {
     return this.#kind.isOver?.(body, this.#options.wallMs?.() ?? Date.now()) === true;
   }

@@ -43,6 +43,8 @@ export interface Target<Body> {
   rebound?(body: Body): Body;
   /** True if an object that is missing needs not be made any more, such as a downtime that is over. */
   isOver?(body: Body): boolean;
+  /** Names objects that may be there though the last list doesn't have them: each is looked for before it is created. */
+  doubt?(keys: readonly string[]): void;
   /** How many actions may be under way at once. 1 if absent. */
   readonly concurrency?: number;
   /** Called once after the actions of a pass if at least one was applied: reload what reads the files, for example. */

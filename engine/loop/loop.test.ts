@@ -301,6 +301,29 @@ test("what people put into the target while a service rested is seen when it goe
   expect(world.target.writes()).toEqual(["update ray/noisy"]);
 });
 
+test("what people put into the target before they wrote the wish is not made a second time", async () => {
+  const world = startLoop();
+  world.wish({ chat: { a: "1" } });
+  await world.clock.advance(0);
+  world.target.put("ray/noisy", "theirs");
+
+  world.wish({ chat: { a: "1" }, ray: { noisy: "1" } });
+  await world.clock.advance(0);
+
+  expect(world.target.writes()).toEqual(["create chat/a", "update ray/noisy"]);
+});
+
+test("a wish that only changes what is there costs no list", async () => {
+  const world = startLoop();
+  world.wish({ ray: { a: "1" } });
+  await world.clock.advance(0);
+
+  world.wish({ ray: { a: "2" } });
+  await world.clock.advance(0);
+
+  expect(world.target.log).toEqual(["observe", "create ray/a", "update ray/a"]);
+});
+
 test("a service that is paused by command says so, is left alone, and says when it goes on", async () => {
   const world = startLoop();
   world.wish({ ray: { noisy: "1" } });

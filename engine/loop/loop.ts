@@ -201,6 +201,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const changed = this.#changedServices(snapshot);
     this.#passes++;
     for (const service of changed) this.#urgent.set(service, this.#passes);
+    this.#cache.noteChangedWishes(changed);
     if (wasFresh) this.#refusals.forgetConflicts();
     this.#noteApprovals();
 

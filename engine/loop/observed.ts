@@ -3,7 +3,8 @@ import type { ObservedObject } from "../plan/plan.ts";
 /**
  * What we know to stand in the other system: what it listed last, and our own writes since.
  *
- * Between two resyncs nobody else is assumed to write, so that a change costs one write and no list.
+ * Between two resyncs nobody else is assumed to write, so that a change costs one write and no list. But whoever
+ * writes a wish may have adopted its objects a moment before: what is new in it is looked for first.
  * After any failure, and at every resync, the system is read afresh.
  */
 export class ObservedCache<Body> {
@@ -12,6 +13,8 @@ export class ObservedCache<Body> {
   #counts = new Map<string, number>();
   #changedRefs = new Map<string, string | undefined>();
   #stale = true;
+  /** Owners whose wish is another one than when the system was listed last. */
+  readonly #changedOwners = new Set<string>();
 
   get isStale(): boolean {
     return this.#stale;
@@ -30,8 +33,19 @@ export class ObservedCache<Body> {
     return this.#counts.has(owner);
   }
 
+  /** To be called with those whose wish is another one, before anything is made of it. */
+  noteChangedWishes(owners: Iterable<string>): void {
+    for (const owner of owners) this.#changedOwners.add(owner);
+  }
+
+  /** True if what stands there of this owner was listed before its wish came. */
+  isOlderThanWish(owner: string): boolean {
+    return this.#changedOwners.has(owner);
+  }
+
   replace(objects: readonly ObservedObject<Body>[]): void {
     const before = this.#objects;
+    this.#changedOwners.clear();
     this.#objects = new Map();
     this.#counts = new Map();
     for (const object of objects) this.#put(object);

@@ -185,8 +185,31 @@ export type PlanInput<Body> = Pick<
 export async function planPass<Body>(input: PlanInput<Body>): Promise<Plan<Body>> {
   const { desired, target, cache, fresh, policy, signal } = input;
   if (fresh || cache.isStale) cache.replace(await target.observe(signal));
-  const plan = await withProvenDeletes(policy(diff(desired, cache.objects()), cache.size), input);
+  const found = await withoutDoubt(diff(desired, cache.objects()), input);
+  const plan = await withProvenDeletes(policy(found, cache.size), input);
   return input.waiting === undefined ? plan : { ...plan, withheld: [...plan.withheld, ...input.waiting] };
+}
+
+/** So many objects are listed by one call, which costs no more than to look for one of them. */
+const LISTED_AT_ONCE = 1_000;
+/** So many objects are looked for one by one rather than that all are listed. */
+const LOOKED_FOR = 20;
+
+/** What seems to be missing may have been adopted after the system was listed, and just before the wish was written. */
+async function withoutDoubt<Body>(
+  plan: Plan<Body>,
+  { desired, target, cache, signal }: PlanInput<Body>,
+): Promise<Plan<Body>> {
+  const doubtful = plan.actions.filter(
+    (action) => action.type === "create" && cache.isOlderThanWish(ownerOf(action)),
+  );
+  if (doubtful.length === 0) return plan;
+  if (target.doubt !== undefined && cache.size > LISTED_AT_ONCE && doubtful.length <= LOOKED_FOR) {
+    target.doubt(doubtful.map(keyOf));
+    return plan;
+  }
+  cache.replace(await target.observe(signal));
+  return diff(desired, cache.objects());
 }
 
 /** Keeps only the deletes that a second, consistent read of the wishes wants as well. */

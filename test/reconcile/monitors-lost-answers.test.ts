@@ -142,6 +142,19 @@ describe("an answer that is lost", () => {
     expect(marked(api, "ray/new")).toHaveLength(1);
   });
 
+  test("what may have been adopted since the list was read is looked for before it is made", async () => {
+    const { api, target } = await startWorld();
+    await bringInLine(target, desired([wishedMonitor("ray/other")]));
+    const wish = wishedMonitor("ray/a");
+    api.add({ ...wish.body, message: "made by a person" });
+
+    target.doubt?.(["ray/a"]);
+    await target.apply({ type: "create", desired: wish }, signal());
+
+    expect(marked(api, "ray/a")).toHaveLength(1);
+    expect(only(api, "ray/a").message).toBe(wish.body.message);
+  });
+
   test("adopts the duplicate that Datadog names, if it is ours", async () => {
     const { api, target } = await startWorld();
     const wish = wishedMonitor("ray/a");
