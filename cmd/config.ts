@@ -26,6 +26,8 @@ export interface Config {
     readonly url: string;
     readonly apiKey: string | undefined;
     readonly appKey: string | undefined;
+    /** For one call. The client's own if absent. */
+    readonly timeoutMs?: number;
   };
   readonly nodeName: string | undefined;
   readonly confdDir: string;

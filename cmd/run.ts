@@ -1,7 +1,7 @@
-import { Budget } from "../engine/budget.ts";
+import { Budget, type BudgetOptions } from "../engine/budget.ts";
 import { measureBudget } from "../engine/budget/measure.ts";
+import { systemClock, type Clock } from "../engine/clock.ts";
 import { openLog } from "../engine/log.ts";
-import type { OperatorSettings } from "../engine/loop/operator.ts";
 import { createMetrics } from "../engine/metrics.ts";
 import { startServer } from "../engine/server.ts";
 import type { Config, Role } from "./config.ts";
@@ -24,14 +24,15 @@ export async function startOperator(
   role: Role,
   stop: AbortSignal,
   log = openLog({ level: config.logLevel, pretty: process.stdout.isTTY }),
+  clock = systemClock,
 ): Promise<RunHandle> {
   const consul = openConsul(config);
   const clusterId = await patiently(log, stop, async () => await clusterIdOf(config, consul, stop));
   if (clusterId === undefined) return { url: "", done: Promise.resolve() };
   const metrics = createMetrics();
-  const budget = new Budget();
+  const budget = new Budget({ clock: budgetClock(clock) });
   if (role !== "node") measureBudget(metrics.registry, budget);
-  const settings: OperatorSettings = {
+  const settings: Process["settings"] = {
     consul,
     statePrefix: config.statePrefix,
     resyncMs: config.resyncMs,
@@ -39,6 +40,7 @@ export async function startOperator(
     limit: config.limit,
     log,
     metrics,
+    clock,
   };
   const process: Process = {
     config,
@@ -87,4 +89,16 @@ export async function startOperator(
     },
   );
   return { url: server.url, done };
+}
+
+function budgetClock(clock: Clock): NonNullable<BudgetOptions["clock"]> {
+  return {
+    now: () => clock.monotonicMs(),
+    wallMs: () => clock.wallMs(),
+    after(delayMs, run) {
+      const takenBack = new AbortController();
+      clock.sleep(delayMs, takenBack.signal).then(run, () => undefined);
+      return () => takenBack.abort();
+    },
+  };
 }

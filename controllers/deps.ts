@@ -1,5 +1,6 @@
 import type { Policy } from "../crds/policy.ts";
 import type { Budget } from "../engine/budget.ts";
+import type { Clock } from "../engine/clock.ts";
 import type { Log } from "../engine/log.ts";
 
 /** What every controller may use. */
@@ -27,9 +28,13 @@ export interface ClusterDeps extends CommonDeps {
     readonly url: string;
     readonly apiKey: string | undefined;
     readonly appKey: string | undefined;
+    /** For one call. The client's own if absent. */
+    readonly timeoutMs?: number | undefined;
   };
   /** One for all controllers: they call the same API. */
   readonly budget: Budget;
+  /** The system's own if absent. */
+  readonly clock?: Clock | undefined;
   /** The Datadog organisation that was written to last, if it is remembered. */
   readonly organisation?: number | undefined;
   readonly onOrganisation: (organisation: number) => void;

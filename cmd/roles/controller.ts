@@ -16,13 +16,13 @@ import { follow, patiently, prepareKv, type Process } from "./process.ts";
 
 /** The controller role: takes part in the election, and keeps what is common to the cluster while it leads. A spare reads along. */
 export async function runController(process: Process): Promise<void> {
-  const { config, consul, log, stop } = process;
+  const { config, consul, log, stop, settings } = process;
   await patiently(log, stop, async () => await prepareKv(process));
   if (stop.aborted) return;
 
   const resolver = openResolver(config);
   const feed = new Feed<ClusterState, Snapshot>(
-    clusterSource({ consul, prefix: config.kvPrefix }),
+    clusterSource({ consul, prefix: config.kvPrefix, clock: settings.clock }),
     (state, paused) => resolver.ofCluster(state, paused),
   );
   const following = follow(process, feed, "catalog and documents");
@@ -76,7 +76,12 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
   board.addKnown(process.known);
   process.boards.set("controller", board);
   const kept = { consul, statePrefix: config.statePrefix, scope: "cluster", store, log };
-  const intents = new Intents({ prefix: intentsPrefix(config.statePrefix), store, log });
+  const intents = new Intents({
+    prefix: intentsPrefix(config.statePrefix),
+    store,
+    log,
+    wallMs: () => settings.clock.wallMs(),
+  });
   const deps = {
     clusterId,
     policy: config.policy,
@@ -86,6 +91,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     onBackup: backups(kept),
     openIntents: (controller: string) => intents.agesOf(controller),
     log,
+    clock: settings.clock,
     datadog: config.datadog,
     budget: process.budget,
     organisation: organisation.id,

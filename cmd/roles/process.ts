@@ -1,7 +1,7 @@
 import { ApiError } from "../../clients/errors.ts";
 import type { Consul } from "../../clients/consul.ts";
 import type { Budget } from "../../engine/budget.ts";
-import { backoffMs, systemClock } from "../../engine/clock.ts";
+import { backoffMs, systemClock, type Clock } from "../../engine/clock.ts";
 import { watchesMove } from "../../engine/health.ts";
 import type { Standing } from "../../engine/leader/lease.ts";
 import type { Log } from "../../engine/log.ts";
@@ -21,7 +21,7 @@ export interface Process {
   readonly config: Config;
   readonly consul: Consul;
   readonly clusterId: string;
-  readonly settings: OperatorSettings;
+  readonly settings: OperatorSettings & { readonly clock: Clock };
   readonly log: Log;
   readonly metrics: Metrics;
   /** For all calls to Datadog. */

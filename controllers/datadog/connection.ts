@@ -16,11 +16,11 @@ const connections = new WeakMap<ClusterDeps, Connection>();
 
 /** The one connection of these deps, or undefined if a key is missing. */
 export function connect(deps: ClusterDeps): Connection | undefined {
-  const { url, apiKey, appKey } = deps.datadog;
+  const { url, apiKey, appKey, timeoutMs } = deps.datadog;
   if (apiKey === undefined || appKey === undefined) return undefined;
   let connection = connections.get(deps);
   if (connection === undefined) {
-    const settings = { url, apiKey, appKey, gate: deps.budget };
+    const settings = { url, apiKey, appKey, timeoutMs, gate: deps.budget };
     const transport = new DatadogTransport({ ...settings, readOnly: deps.isDryRun });
     const reader = datadogReader(transport);
     const organisation = new Organisation({

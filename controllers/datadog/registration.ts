@@ -4,6 +4,7 @@ import type { Desired } from "../../engine/plan/plan.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import type { ClusterDeps } from "../deps.ts";
 import { connect, type Connection } from "./connection.ts";
+import type { CreateTiming } from "./create.ts";
 import type { DatadogKind } from "./kind.ts";
 import { MarkedObjects } from "./target.ts";
 
@@ -65,7 +66,17 @@ export function registerKind<Body>(
         isApproved: (_reason, hash) => deps.approved().has(hash),
         onBackup: async (reason, key, json) => await deps.onBackup(name, key, reason, json),
         log: deps.log,
+        ...timesOf(deps),
       }),
     },
+  };
+}
+
+function timesOf({ clock }: ClusterDeps): Pick<CreateTiming, "now" | "sleep"> & { wallMs?: () => number } {
+  if (clock === undefined) return {};
+  return {
+    now: () => clock.monotonicMs(),
+    wallMs: () => clock.wallMs(),
+    sleep: async (ms, signal) => await clock.sleep(ms, signal),
   };
 }

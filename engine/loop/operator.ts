@@ -2,7 +2,7 @@ import type { Consul } from "../../clients/consul.ts";
 import { toError } from "../../clients/errors.ts";
 import { Absence } from "../plan/absence.ts";
 import type { Board } from "../status/board.ts";
-import { backoffMs, systemClock } from "../clock.ts";
+import { backoffMs, systemClock, type Clock } from "../clock.ts";
 import { accepted } from "../status/conditions.ts";
 import { watchControl, type Control } from "../sources/control.ts";
 import type { OwnerChanges } from "./changes.ts";
@@ -48,6 +48,8 @@ export interface OperatorSettings {
   readonly limit: DeleteLimit;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** The system's own if absent. */
+  readonly clock?: Clock | undefined;
 }
 
 /** Starts to follow what people tell by command. */
@@ -163,7 +165,7 @@ async function restorePatiently<S extends Snapshot>(
     } catch (error) {
       if (signal.aborted) return undefined;
       if (failures === 1) options.settings.log.warn({ error: toError(error).message }, "statuses not read");
-      await systemClock
+      await (options.settings.clock ?? systemClock)
         .sleep(backoffMs(failures, RESTORE_BASE_MS, RESTORE_CAP_MS, Math.random()), signal)
         .catch(() => undefined);
     }
