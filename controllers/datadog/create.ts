@@ -21,6 +21,7 @@ export interface CreateTiming {
   /** How long to wait before looking a second time for an object whose creation got no answer. 2 000 if absent. */
   readonly lookAgainMs?: number;
   readonly now?: () => number;
+  readonly wallMs?: () => number;
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
 }
 
@@ -74,6 +75,7 @@ export class Creator<Body> {
   settled(key: string): void {
     this.#sentAt.delete(key);
     this.#doubtful.delete(key);
+    this.#options.memory.confirm(key);
   }
 
   /** To be called with keys that may be there though the last list doesn't have them. */
@@ -88,9 +90,11 @@ export class Creator<Body> {
 
   /** For how long yet reads may not show the last create of a key. 0 if they must. */
   recencyMs(key: string): number {
-    const sentAt = this.#sentAt.get(key);
-    if (sentAt === undefined) return 0;
-    return Math.max(0, sentAt + (this.#options.timing.lagMs ?? LAG_MS) - this.#now());
+    const { timing, memory } = this.#options;
+    const sentAgoMs = this.#now() - (this.#sentAt.get(key) ?? -Infinity);
+    // By an earlier process, which told of it and had not seen it listed yet.
+    const createdAgoMs = this.#wallMs() - (memory.get(key)?.createdAt ?? -Infinity);
+    return Math.max(0, (timing.lagMs ?? LAG_MS) - Math.min(sentAgoMs, Math.max(0, createdAgoMs)));
   }
 
   /**
@@ -134,7 +138,8 @@ export class Creator<Body> {
     }
     // What never was there can't be missed.
     const mayHide = this.#mayHaveMissed && this.#seen?.has(key) !== false;
-    if (!this.#sentAt.has(key) && !mayHide && !this.#doubtful.has(key)) return undefined;
+    const isOpen = waitMs > 0 || this.#sentAt.has(key) || this.#doubtful.has(key);
+    if (!isOpen && !mayHide) return undefined;
     const found = await lookup.byKey(key, signal);
     if (found === undefined && waitMs > 0) {
       const answer = "it was sent moments ago, and Datadog may not show it yet";
@@ -165,6 +170,10 @@ export class Creator<Body> {
     const raw = await kind.read(ref, { signal, priority: "change" });
     if (!lookup.isOurs(raw, key) && kind.marksOf(raw).length > 0) throw lookup.foreignError(tried, raw);
     return raw;
+  }
+
+  #wallMs(): number {
+    return this.#options.timing.wallMs?.() ?? Date.now();
   }
 
   #now(): number {

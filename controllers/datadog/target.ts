@@ -2,7 +2,7 @@ import { ApiError, toError } from "../../clients/errors.ts";
 import { driftOf } from "../../crds/drift.ts";
 import type { Target } from "../../engine/loop/controller.ts";
 import { hashOf } from "../../engine/hash.ts";
-import type { Memory } from "../../engine/plan/memory.ts";
+import type { Memory, Remembered } from "../../engine/plan/memory.ts";
 import {
   isSame,
   rewrittenFields,
@@ -36,7 +36,6 @@ export interface MarkedObjectsOptions<Body> extends CreateTiming {
   /** Called with the full JSON of what is about to be deleted or overwritten, and waited for. */
   readonly onBackup?: ((reason: BackupReason, key: string, json: string) => Promise<void> | void) | undefined;
   readonly log?: { warn(fields: object, message: string): void } | undefined;
-  readonly wallMs?: () => number;
 }
 
 export interface MarkedTarget<Body> extends Target<Body> {
@@ -157,7 +156,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
   }
 
   isOver(body: Body): boolean {
-    return this.#kind.isOver?.(body, this.#options.wallMs?.() ?? Date.now()) === true;
+    return this.#kind.isOver?.(body, this.#wallMs()) === true;
   }
 
   /** What is over isn't listed any more, and isn't missed. */
@@ -298,7 +297,8 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     const writer = this.#writer(`create ${kind.noun} "${kind.titleOf(body)}"`);
     const { raw, isNew } = await this.#creator.create(desired, writer, signal);
     // What was found instead of made may be an older version of the wish.
-    if (isNew || isSame(body, kind.canonical(raw, body))) return this.#remember(key, raw, desired);
+    if (isNew) return this.#remember(key, raw, { ...desired, createdAt: this.#wallMs() });
+    if (isSame(body, kind.canonical(raw, body))) return this.#remember(key, raw, desired);
     const tried = `update ${kind.noun} ${kind.refOf(raw)} "${kind.titleOf(body)}"`;
     const isEdited = this.#memory.get(key)?.applied === hashOf(desired.wished ?? body);
     if (isEdited && mayKeepDrift(desired.drift)) throw changedMeanwhile(tried);
@@ -392,7 +392,9 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
   #remember(
     key: string,
     raw: RawObject,
-    sent: Pick<DesiredObject<Body>, "owner" | "body" | "wished" | "retain"> | undefined,
+    sent:
+      | (Pick<DesiredObject<Body>, "owner" | "body" | "wished" | "retain"> & { readonly createdAt?: number })
+      | undefined,
   ): ObservedObject<Body> {
     const kind = this.#kind;
     const body = kind.canonical(raw, sent?.body);
@@ -407,17 +409,22 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     const ref = kind.refOf(raw);
     const before = this.#memory.get(key);
     const owner = sent?.owner ?? before?.owner ?? kind.ownerOf(key);
-    const drift = before?.ref === ref ? before.drift : undefined;
+    const { drift, createdAt = sent?.createdAt } = before?.ref === ref ? before : NOT_KNOWN;
     this.#memory.set(key, {
       owner,
       ref,
       applied,
       ...(rewritten.length === 0 ? {} : { rewritten }),
       ...(drift === undefined ? {} : { drift }),
+      ...(createdAt === undefined ? {} : { createdAt }),
       ...(kind.hasNoMark === true && sent?.retain === true ? { retain: true } : {}),
     });
     this.#lookup.clones.delete(ref);
     return this.#observed({ key, retain: kind.markOf(raw)?.retain ?? false }, raw);
+  }
+
+  #wallMs(): number {
+    return this.#options.wallMs?.() ?? Date.now();
   }
 
   #forget(key: string): undefined {
@@ -438,6 +445,8 @@ function changedMeanwhile(tried: string): ApiError {
     failure: "ambiguous",
   });
 }
+
+const NOT_KNOWN: Partial<Remembered> = {};
 
 function mayKeepDrift(drift: DesiredObject<unknown>["drift"]): boolean {
   const { rule, fields } = driftOf(drift);

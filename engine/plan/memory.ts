@@ -12,6 +12,8 @@ export interface Remembered {
   readonly applied: string;
   /** Fields that the other system stored otherwise than they were written. */
   readonly rewritten?: readonly Rewritten[] | undefined;
+  /** When it was created, in milliseconds as from `Date.now()`, until a list has shown it. */
+  readonly createdAt?: number | undefined;
   /** Fields that a person changed since, as the last pass saw them. */
   readonly drift?: readonly DriftedField[] | undefined;
   /** True if its wish says that it stays. Only of objects that can't carry that themselves. */
@@ -58,6 +60,14 @@ export class Memory {
     const { drift: _before, ...rest } = object;
     this.#objects.set(key, fields.length === 0 ? rest : { ...rest, drift: fields });
     return true;
+  }
+
+  /** Notes that a list has shown the object, so that it is gone when a list doesn't. */
+  confirm(key: string): void {
+    const object = this.#objects.get(key);
+    if (object?.createdAt === undefined) return;
+    const { createdAt: _createdAt, ...rest } = object;
+    this.#objects.set(key, rest);
   }
 
   delete(key: string): void {

@@ -52,6 +52,8 @@ const storedObject = z.object({
   drift: z.array(storedDrift).optional(),
   /** True if its wish says that it stays, of objects that can't carry that themselves. */
   retain: z.boolean().optional(),
+  /** When it was created, ISO 8601, if no list had shown it yet. */
+  createdAt: z.string().optional(),
 });
 export type StoredObject = z.infer<typeof storedObject>;
 

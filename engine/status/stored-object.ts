@@ -5,7 +5,7 @@ import type { StoredDrift, StoredObject } from "./status.ts";
 /** @param now Nothing was noticed later than that, in milliseconds as from `Date.now()`. */
 export function rememberedOf(
   owner: string,
-  { ref, applied, rewritten, drift, retain }: StoredObject,
+  { ref, applied, rewritten, drift, retain, createdAt }: StoredObject,
   now: number,
 ): Remembered {
   const drifted = drift?.flatMap((field) => driftedOf(field, now)) ?? [];
@@ -16,6 +16,7 @@ export function rememberedOf(
     ...(rewritten === undefined ? {} : { rewritten }),
     ...(drifted.length === 0 ? {} : { drift: drifted }),
     ...(retain === true ? { retain } : {}),
+    ...(createdAt === undefined ? {} : { createdAt: Date.parse(createdAt) }),
   };
 }
 
@@ -28,7 +29,7 @@ interface Room {
 export function storedOf(
   controller: string,
   key: string,
-  { ref, applied, rewritten = [], drift = [], retain }: Remembered,
+  { ref, applied, rewritten = [], drift = [], retain, createdAt }: Remembered,
   room: Room,
 ): StoredObject {
   return {
@@ -41,6 +42,7 @@ export function storedOf(
       ? {}
       : { drift: drift.slice(0, MAX_DRIFTED).map((field) => storedDriftOf(field, room)) }),
     ...(retain === true ? { retain } : {}),
+    ...(createdAt === undefined ? {} : { createdAt: new Date(createdAt).toISOString() }),
   };
 }
 

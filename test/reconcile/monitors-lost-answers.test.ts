@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 
 import { monitorTarget } from "../../controllers/monitors/target.ts";
+import { Memory } from "../../engine/plan/memory.ts";
+import { rememberedOf, storedOf } from "../../engine/status/stored-object.ts";
 import { marked, only, startMonitorWorld, type MonitorWorldOptions } from "../builders/monitor-world.ts";
 import { CLUSTER, wishedMonitor } from "../builders/monitors.ts";
 import type { FakeDatadog, Fault } from "../fakes/datadog.ts";
@@ -163,5 +165,43 @@ describe("an answer that is lost", () => {
     const again = await target.apply({ type: "create", desired: wish }, signal());
 
     expect(again?.ref).toBe(String(only(api, "ray/a").id));
+  });
+});
+
+/** What a process after this one knows: what stands in the statuses, and nothing else. */
+function successor(memory: Memory): Memory {
+  const next = new Memory();
+  for (const [key, object] of memory.entries())
+    next.set(key, rememberedOf(object.owner, storedOf("monitors", key, object, { values: 1_000 }), Date.now()));
+  return next;
+}
+
+describe("a process that follows another one", () => {
+  test("makes no second monitor of one that was created moments ago, while reads lag", async () => {
+    const { api, target, memory, datadog } = await startWorld();
+    const wished = desired([wishedMonitor("ray/a"), wishedMonitor("ray/b")]);
+    await bringInLine(target, desired([wishedMonitor("ray/b")]));
+    api.setReadLag(400);
+    await bringInLine(target, wished);
+    const next = monitorTarget({ datadog, clusterId: CLUSTER, memory: successor(memory) });
+
+    await expect(bringInLine(next, wished)).rejects.toMatchObject({ failure: "ambiguous" });
+
+    expect(marked(api, "ray/a")).toHaveLength(1);
+    await expect.poll(async () => (await bringInLine(next, wished)).actions).toEqual([]);
+    expect(marked(api, "ray/a")).toHaveLength(1);
+  });
+
+  test("makes a monitor again that somebody deleted, once reads must show it", async () => {
+    const { api, target, memory, datadog } = await startWorld();
+    const wished = desired([wishedMonitor("ray/a"), wishedMonitor("ray/b")]);
+    await bringInLine(target, wished);
+    await target.observe(signal());
+    api.remove(only(api, "ray/a").id);
+    const next = monitorTarget({ datadog, clusterId: CLUSTER, memory: successor(memory) });
+
+    await bringInLine(next, wished);
+
+    expect(marked(api, "ray/a")).toHaveLength(1);
   });
 });
