@@ -1,3 +1,4 @@
+import { ApiError } from "../../clients/errors.ts";
 import { hashOf } from "../../engine/hash.ts";
 import { RefusedError, type RefusalReason } from "../../engine/plan/refused.ts";
 
@@ -22,6 +23,8 @@ export class Organisation {
   readonly #options: OrganisationOptions;
   #remembered: number | undefined;
   #seen: number | undefined;
+  /** True once the keys belong to another organisation than last time, and a person has approved that. */
+  hasMoved = false;
 
   constructor(options: OrganisationOptions) {
     this.#options = options;
@@ -45,6 +48,7 @@ export class Organisation {
           hash,
           `The Datadog keys belong to organisation ${found}; until now they belonged to ${remembered}. Nothing is written.`,
         );
+      this.hasMoved = true;
     }
     this.#seen = found;
     if (this.#remembered === found) return;
@@ -53,16 +57,24 @@ export class Organisation {
   }
 
   /**
+   * Only monitors tell the organisation. Keys that may not read them still keep the other kinds, where
+   * nothing was written to any organisation yet, or where an object that we remember is seen.
+   *
    * @param options.afresh True to ask even if it is known: where everything of ours seems to be gone.
+   * @param options.showsOurs True if an object that we remember stands there.
    * @returns False if there is nothing by which to tell the organisation.
    * @throws {RefusedError} as `note` does.
    */
   async expect(
     signal: AbortSignal,
-    { afresh = false }: { readonly afresh?: boolean } = {},
+    { afresh = false, showsOurs = false }: { readonly afresh?: boolean; readonly showsOurs?: boolean } = {},
   ): Promise<boolean> {
     if (this.#seen !== undefined && !afresh) return true;
-    const found = await this.#options.read(signal);
+    const found = await this.#options.read(signal).catch((error: unknown) => {
+      const isDenied = error instanceof ApiError && error.failure === "unauthorized";
+      if (isDenied && (this.#remembered === undefined || showsOurs)) return undefined;
+      throw error;
+    });
     if (found === undefined) return false;
     this.note(found);
     return true;

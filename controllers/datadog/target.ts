@@ -63,6 +63,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
   /** A wish stays the same object from look to look. */
   readonly #hashes = new WeakMap<object, string>();
   #hasObserved = false;
+  #hasMoved = false;
   #hasAskedOrganisation = false;
   /** How many keys of ours the last look found. Undefined before the first. */
   #found: number | undefined;
@@ -107,14 +108,18 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     const listing = await this.#list(signal, known);
     if (listing === undefined) return [];
     const { objects, mayHaveMissed } = listing;
-    const byKey = this.#group(objects);
+    let byKey = this.#group(objects);
     this.#found = byKey.size;
     // Nothing to write, so that it doesn't matter where.
     if (this.#isIdle()) return [];
     const isEmptied = byKey.size === 0 && this.#memory.size > 0;
-    const isOrganisationKnown = await organisation.expect(signal, { afresh: isEmptied });
+    const isOrganisationKnown = await organisation.expect(signal, {
+      afresh: isEmptied,
+      showsOurs: this.#isRememberedIn(byKey),
+    });
     this.#hasAskedOrganisation = true;
-    if (isEmptied) {
+    if (this.#forgetOtherOrganisation()) byKey = this.#group(objects);
+    if (isEmptied && this.#memory.size > 0) {
       await expectSomething({
         noun: this.#kind.noun,
         memory: this.#memory,
@@ -153,6 +158,25 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
 
   doubt(keys: readonly string[]): void {
     this.#creator.doubt(keys);
+  }
+
+  /**
+   * What we remember stands in the organisation of last time: here nobody has changed or deleted it, and what
+   * has the same name is somebody else's.
+   *
+   * @returns True if anything was forgotten.
+   */
+  #forgetOtherOrganisation(): boolean {
+    if (!this.#options.organisation.hasMoved || this.#hasMoved) return false;
+    this.#hasMoved = true;
+    for (const [key] of [...this.#memory.entries()]) this.#memory.delete(key);
+    return true;
+  }
+
+  #isRememberedIn(byKey: ReadonlyMap<string, readonly MarkedObject[]>): boolean {
+    return byKey
+      .entries()
+      .some(([key, same]) => same.some(({ raw }) => this.#kind.refOf(raw) === this.#memory.get(key)?.ref));
   }
 
   isOver(body: Body): boolean {

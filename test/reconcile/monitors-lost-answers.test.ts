@@ -172,7 +172,10 @@ describe("an answer that is lost", () => {
 function successor(memory: Memory): Memory {
   const next = new Memory();
   for (const [key, object] of memory.entries())
-    next.set(key, rememberedOf(object.owner, storedOf("monitors", key, object, { values: 1_000 }), Date.now()));
+    next.set(
+      key,
+      rememberedOf(object.owner, storedOf("monitors", key, object, { values: 1_000 }), Date.now()),
+    );
   return next;
 }
 
