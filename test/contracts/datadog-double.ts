@@ -23,6 +23,8 @@ export interface DatadogDouble {
   remove(id: number): void;
   removeObject(kind: FakeKind, id: string): void;
   fault(fault: Fault): void;
+  /** What has not struck yet will not. */
+  clearFaults(): Promise<void>;
   /** A metric arrives: one value at one time, in seconds. */
   addPoint(metric: string, atSeconds: number, tags: readonly string[]): void;
   /** A metric of one of Datadog's own integrations. */
@@ -86,6 +88,7 @@ export async function ownFake(
     remove: (id) => fake.remove(id),
     removeObject: (kind, id) => fake.remove(kind, id),
     fault: (fault) => fake.fault(fault),
+    clearFaults: async () => fake.clearFaults(),
     addPoint: (metric, at, tags) => fake.metrics.set(metric, [{ at, value: 1, tags }]),
     addIntegrationMetric: (metric) => {
       fake.metrics.set(metric, []);
@@ -170,10 +173,11 @@ export async function strictDouble({ permissions, limit }: DoubleOptions = {}): 
     edit: (id, patch) => double.edit({ kind: "monitor", id, patch }),
     editObject: (kind, id, patch) => {
       const change = kind === "catalog" ? { schema: patch } : patch;
-      double.edit({ kind: STRICT_KINDS[kind], id, patch: change });
+      double.edit({ kind: STRICT_KINDS[kind], id: strictId(kind, id), patch: change });
     },
     remove: (id) => double.edit({ kind: "monitor", id, delete: true }),
-    removeObject: (kind, id) => double.edit({ kind: STRICT_KINDS[kind], id, delete: true }),
+    removeObject: (kind, id) =>
+      double.edit({ kind: STRICT_KINDS[kind], id: strictId(kind, id), delete: true }),
     fault: ({ method, path, kind, times, ...rest }) =>
       double.addFault({
         ...rest,
@@ -181,6 +185,7 @@ export async function strictDouble({ permissions, limit }: DoubleOptions = {}): 
         times: times === Infinity ? -1 : (times ?? 1),
         match: { method, path: path?.source },
       }),
+    clearFaults: async () => void (await fetch(`${url}/_admin/faults`, { method: "DELETE" })),
     addPoint: (name, at, tags) =>
       double.seed({ metrics: [{ name, type: "gauge", series: [{ tags, points: [[at, 1]] }] }] }),
     addIntegrationMetric: (name) =>
@@ -204,6 +209,11 @@ export async function strictDouble({ permissions, limit }: DoubleOptions = {}): 
       ),
     stop: () => double.close(),
   };
+}
+
+/** Monitors are kept by number. */
+function strictId(kind: FakeKind, id: string): string | number {
+  return kind === "monitors" ? Number(id) : id;
 }
 
 function strictObjects({ state }: StrictDouble, kind: FakeKind): readonly Fields[] {

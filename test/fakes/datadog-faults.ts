@@ -5,7 +5,7 @@ import { errors, type FakeAnswer, type RateLimit, type Route } from "./datadog-a
 export interface Fault {
   readonly method?: string;
   readonly path?: RegExp;
-  readonly kind: "status" | "html" | "badJson" | "truncate" | "reset" | "hang";
+  readonly kind: "status" | "html" | "badJson" | "truncate" | "empty" | "reset" | "hang";
   /** 500 if absent. For `status` and `html`. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -50,6 +50,9 @@ export function strike(
       return;
     case "badJson":
       response.writeHead(200, headers).end('{"id": 1, "name": "cut');
+      return;
+    case "empty":
+      response.writeHead(200, headers).end();
       return;
     case "truncate": {
       const text = JSON.stringify(answer?.body ?? { errors: ["x".repeat(200)] });

@@ -60,6 +60,8 @@ export interface FakeDatadog extends FakeWorld {
   /** POST, PUT, PATCH and DELETE that reached the API. Validations and posted events are not counted. */
   readonly writes: number;
   fault(fault: Fault): void;
+  /** What has not struck yet will not. */
+  clearFaults(): void;
   /** Every object of a kind, as the API returns it; canceled downtimes too. */
   objects(kind: FakeKind): readonly Fields[];
   /** A person edits a monitor: fields replace, options are merged. */
@@ -166,6 +168,7 @@ export async function startFakeDatadog(options: FakeDatadogOptions = {}): Promis
       appKey,
       log,
       fault: (fault: Fault) => faults.push({ fault, left: fault.times ?? 1 }),
+      clearFaults: () => void faults.splice(0),
       objects: (kind: FakeKind) => KINDS[kind].list(world),
       edit: (...args: [number, Fields] | [FakeKind, string | number, Fields]) => {
         const [kind, id, patch] = args.length === 2 ? (["monitors", ...args] as const) : args;
