@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Three projects: `unit` runs beside the code, in parallel. `integration` runs
- * reconcile tests against fakes at the socket. `e2e` starts real processes and a
+ * Four projects: `unit` runs beside the code, in parallel. `integration` runs
+ * reconcile tests against fakes at the socket. `chaos` lets whole operators run among
+ * faults, in fast time. `e2e` starts real processes and a
  * real Consul where one can be had, one test at a time.
  */
 export default defineConfig({
@@ -19,6 +20,14 @@ export default defineConfig({
           name: "integration",
           include: ["test/{reconcile,contracts,fakes}/**/*.test.ts"],
           testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "chaos",
+          include: ["test/chaos/**/*.test.ts"],
+          testTimeout: 240_000,
+          fileParallelism: false,
         },
       },
       {
