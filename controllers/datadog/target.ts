@@ -169,7 +169,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
   #forgetOtherOrganisation(): boolean {
     if (!this.#options.organisation.hasMoved || this.#hasMoved) return false;
     this.#hasMoved = true;
-    for (const [key] of [...this.#memory.entries()]) this.#memory.delete(key);
+    for (const [key] of this.#memory.entries()) this.#memory.delete(key);
     return true;
   }
 

@@ -47,11 +47,11 @@ export function idOf(kind: FakeKind, object: Fields): string {
 }
 
 /** A look never writes, so that it needs not know what a body is. */
-function look<Body>({ markOf, refOf, canonical }: DatadogKind<Body>): LookOf {
+function look<Body>(kind: DatadogKind<Body>): LookOf {
   return {
-    markOf,
-    refOf,
+    markOf: (raw) => kind.markOf(raw),
+    refOf: (raw) => kind.refOf(raw),
     // The wish that is handed in is one of this kind's own bodies.
-    canonical: (raw, wanted) => canonical(raw, wanted as Body | undefined),
+    canonical: (raw, wanted) => kind.canonical(raw, wanted as Body | undefined),
   };
 }

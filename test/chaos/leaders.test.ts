@@ -15,7 +15,7 @@ describe("operators", () => {
       for (let version = 1; version <= 6; version++) {
         for (const { id } of stage.datadog.monitors().slice(0, 2)) stage.datadog.remove(Number(id));
         wishEveryKind(stage, version);
-        await untilMoreWrites(stage.datadog.writes);
+        await untilMoreWrites(() => stage.datadog.writes());
         await stage.leader()?.kill();
         stage.endTerm();
         await stage.start();

@@ -7,8 +7,8 @@ import { settle, type SettleOptions } from "./settle.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 
 /** A stage for one test, and what must stand on it. */
-export async function openStage(options: StageOptions) {
-  const stage = await Stage.open(options);
+export async function openStage(stageOptions: StageOptions) {
+  const stage = await Stage.open(stageOptions);
   onTestFinished(async () => await stage[Symbol.asyncDispose]());
   const people = new People();
   for (const metric of METRICS_OF_EVERY_KIND) people.sentMetric(metric);

@@ -25,24 +25,30 @@ async function playAll(): Promise<number> {
     const result = await runSeed({
       seed,
       steps,
-      ...(values.verbose ? { onStep: (told) => say(told), onLine: (holder, line) => say(`  ${holder} ${line}`) } : {}),
+      ...(values.verbose
+        ? { onStep: (told) => say(told), onLine: (holder, line) => say(`  ${holder} ${line}`) }
+        : {}),
     });
     tell(result, performance.now() - startedMs);
     if (result.wrong.length > 0) failed++;
   }
-  console.log(`${runs} plays, ${runs * steps} steps, ${failed} failed`);
+  print(`${runs} plays, ${runs * steps} steps, ${failed} failed`);
   return failed;
 }
 
 function say(text: string): void {
-  console.log(`${(performance.now() / 1_000).toFixed(3)} ${text}`);
+  print(`${(performance.now() / 1_000).toFixed(3)} ${text}`);
 }
 
 function tell({ seed, steps, operators, writes, settledMs, wrong, log }: SeedResult, tookMs: number): void {
   const what = `${steps.length} steps, ${operators} operators, ${writes} writes, settled in ${settledMs} ms, ${Math.round(tookMs)} ms in all`;
-  console.log(`seed ${seed}: ${wrong.length === 0 ? "well" : "WRONG"} (${what})`);
+  print(`seed ${seed}: ${wrong.length === 0 ? "well" : "WRONG"} (${what})`);
   if (wrong.length === 0) return;
-  for (const line of wrong) console.log(`  ${line}`);
-  console.log(`  once more: npm run chaos -- --seed ${seed} --steps ${steps.length} --verbose`);
-  if (values.verbose) for (const line of log) console.log(line);
+  for (const line of wrong) print(`  ${line}`);
+  print(`  once more: npm run chaos -- --seed ${seed} --steps ${steps.length} --verbose`);
+  if (values.verbose) for (const line of log) print(line);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
