@@ -1,7 +1,7 @@
 import { toError } from "../clients/errors.ts";
 import type { Problem } from "../crds/problem.ts";
 import { failureOf } from "../engine/status/conditions.ts";
-import type { Preview } from "../engine/loop/loop.ts";
+import type { Preview } from "../engine/loop/loop-options.ts";
 import type { Passed } from "../engine/loop/once.ts";
 import {
   fieldChanges,
@@ -12,7 +12,7 @@ import {
   type Withheld,
 } from "../engine/plan/plan.ts";
 import { plannedDrift, type DriftView } from "./drift-view.ts";
-import type { Report } from "../engine/loop/reconcile.ts";
+import type { Report } from "../engine/loop/report.ts";
 
 /** What `plan` and `apply` have to say of one role: plain data, as `-o json` shows it. */
 export interface RolePlan {

@@ -4,6 +4,7 @@ import type { Resolution } from "../crds/resolve.ts";
 import { didYouMean, nearest } from "../crds/suggest.ts";
 import { orderInWords, type Order } from "./facts.ts";
 import type { WrittenCondition } from "./service-view.ts";
+import { actionFor, ACTIONS, WAITING } from "./why-actions.ts";
 
 /** Everything that the answer to "why?" rests on. */
 export interface WhyFacts {
@@ -152,21 +153,6 @@ function problemInWords({ at, message, owner }: Problem, key: string): string {
     : `${owner.startsWith("_") ? owner : key}:${at.line}:${at.column}: ${message}`;
 }
 
-function actionFor({ owner, reason, path }: Problem, key: string): string {
-  if (reason === "NotAllowed")
-    return "The operator's policy file decides what may be wished; ask who runs it.";
-  if (reason === "DefaultsInvalid") return "Put _defaults right: every service inherits it.";
-  if (isReserved(owner) && (reason === "UnknownName" || reason === "InvalidName" || reason === "NotKept"))
-    return `Nothing reads it. Put it under its right name, or: consul kv delete ${key}`;
-  if (path === undefined) return `Until it is right, what stands there stays as it is.`;
-  return `Until ${key} is right, what stands there stays as it is. dd-observe explain ${isReserved(owner) ? `${owner.split("/", 1)[0]!}.` : ""}${explained(path)}`;
-}
-
-/** Names below `agent` and `monitors` are a pack's; their parents can always be explained. */
-function explained(path: string): string {
-  return /^(agent|monitors)\./.exec(path)?.[1] ?? path.split(".")[0]!;
-}
-
 function whyPaused({ service, order, pausedBy }: WhyFacts): readonly Finding[] {
   const findings: Finding[] = [];
   if (order !== undefined)
@@ -231,32 +217,6 @@ function whyConditions({ conditions, resolution, order, pausedBy, approved }: Wh
   }
   return [...told.values()];
 }
-
-const WAITING: ReadonlySet<string> = new Set([
-  "InGrace",
-  "RateLimited",
-  "Unavailable",
-  "Ambiguous",
-  "Waiting",
-  "DriftTolerated",
-  "Frozen",
-  "WaitingForReference",
-]);
-
-/** By reason: what helps where the message doesn't say it itself. */
-const ACTIONS: Readonly<Record<string, string>> = {
-  NoApiKey: "Set DD_API_KEY and DD_APP_KEY where the controller runs.",
-  Unauthorized: "Check the keys and their scopes where the controller runs, then restart it.",
-  Rejected: "The same is not sent again: change the document.",
-  DriftReported: "Set drift: correct to have it put right, or put the wish in line with it.",
-  DriftTolerated: "Put the wish in line with it to keep it.",
-  InUse: "It goes by itself when nothing uses it any more.",
-  UnknownReference: "Correct the name, or wish the object of that name.",
-  InGrace: "Bring the wish back to keep its objects.",
-  RolledBack: "The Agent refused the file; the last good one stands. Change the document.",
-  Unavailable: "It is tried again by itself.",
-  RateLimited: "It is tried again by itself.",
-};
 
 function whyGone({
   isComposed,

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 
 import type { Call } from "../call.ts";
-import { commandTree, KINDS } from "../command-tree.ts";
+import { KINDS } from "../command-list.ts";
+import { commandTree } from "../command-tree.ts";
 import { IMPORTED_KINDS } from "../import/kinds.ts";
 import { UsageError } from "../print.ts";
 

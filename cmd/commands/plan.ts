@@ -1,6 +1,6 @@
 import { ApiError } from "../../clients/errors.ts";
 import type { Problem } from "../../crds/problem.ts";
-import type { Preview } from "../../engine/loop/loop.ts";
+import type { Preview } from "../../engine/loop/loop-options.ts";
 import { keyOf, ownerOf } from "../../engine/plan/plan.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";

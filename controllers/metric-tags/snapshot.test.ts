@@ -76,12 +76,12 @@ test("a service that can't be read keeps what it wished last, and nothing is giv
 /** Monitors of `ray`: those that ask, and those that can't be made at the moment. */
 function changing(): {
   readonly source: QuerySource;
-  set(asks: readonly string[], held: readonly string[]): void;
+  readonly set: (asks: readonly string[], broken: readonly string[]) => void;
 } {
   let desired: Desired<unknown> = asking()(snapshot());
   return {
     source: () => desired,
-    set(asks, keys) {
+    set: (asks, keys) => {
       const objects = asks.map((query) => ({ owner: "ray", body: { query } }));
       desired = { ...asking(...objects)(snapshot()), held: new Map(keys.map((key) => [key, "not valid"])) };
     },
@@ -117,9 +117,9 @@ test("a new process doesn't know what such a monitor asks for: its service keeps
 
   const passes = [1, 2].map(() => holdUnknown(compile(snapshot(accepted("ray"), web)), memory));
 
-  for (const { objects, held } of passes) {
-    expect([...objects.keys()]).toEqual(["_metrics/a.d"]);
-    expect([...held]).toEqual([["_metrics/a.b", expect.stringContaining("something of ray")]]);
+  for (const pass of passes) {
+    expect([...pass.objects.keys()]).toEqual(["_metrics/a.d"]);
+    expect([...pass.held]).toEqual([["_metrics/a.b", expect.stringContaining("something of ray")]]);
   }
 });
 

@@ -1,6 +1,6 @@
 import type { Memory } from "../plan/memory.ts";
 import type { FieldChange } from "../plan/plan.ts";
-import type { Outcome, Report } from "./reconcile.ts";
+import type { Outcome, Report } from "./report.ts";
 
 /**
  * Why something was changed. `first`: a service's first objects of a kind. `wish`: the wish is another one.

@@ -2,7 +2,7 @@ import type { DriftedField } from "../plan/drift.ts";
 import type { Memory } from "../plan/memory.ts";
 import { keyOf } from "../plan/plan.ts";
 import type { Board } from "../status/board.ts";
-import type { Report } from "./reconcile.ts";
+import type { Report } from "./report.ts";
 
 /** Remembers what people changed by hand and since when, from one pass to the next and for the next process. */
 export class DriftNotes {

@@ -1,5 +1,5 @@
 import { ApiError } from "../../clients/errors.ts";
-import type { Report } from "./reconcile.ts";
+import type { Report } from "./report.ts";
 
 /** Notes creates before they are sent, and their outcomes after they are known. */
 export interface IntentLog {

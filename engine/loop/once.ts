@@ -1,9 +1,11 @@
 import type { Problem } from "../../crds/problem.ts";
 import type { Absence } from "../plan/absence.ts";
-import type { ControllerLoop, Preview } from "./loop.ts";
-import { referencesOf, restore, startLoop, tell, tidy, type PassOptions } from "./operator.ts";
+import type { Preview } from "./loop-options.ts";
+import type { ControllerLoop } from "./loop.ts";
+import { referencesOf, restore, startLoop, type PassOptions } from "./operator.ts";
+import { tell, tidy } from "./services.ts";
 import { keyOf } from "../plan/plan.ts";
-import type { Report } from "./reconcile.ts";
+import type { Report } from "./report.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
 import { flushStatuses } from "../status/status-writer.ts";
 

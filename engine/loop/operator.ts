@@ -3,7 +3,6 @@ import { toError } from "../../clients/errors.ts";
 import { Absence } from "../plan/absence.ts";
 import type { Board } from "../status/board.ts";
 import { backoffMs, systemClock, type Clock } from "../clock.ts";
-import { accepted } from "../status/conditions.ts";
 import { watchControl, type Control } from "../sources/control.ts";
 import type { OwnerChanges } from "./changes.ts";
 import type { Controller } from "./controller.ts";
@@ -13,12 +12,12 @@ import type { IntentLog } from "./intent-log.ts";
 import { ControllerLoop } from "./loop.ts";
 import type { Memory } from "../plan/memory.ts";
 import type { Metrics } from "../metrics.ts";
-import { changedKeys } from "../plan/patch.ts";
 import { References } from "../plan/references.ts";
 import type { DeleteLimit } from "../plan/policies.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
+import { tell, tidy } from "./services.ts";
 import type { Intents } from "../status/intents.ts";
-import { parseStatus, type Condition } from "../status/status.ts";
+import { parseStatus } from "../status/status.ts";
 import { flushStatuses, storeNewcomers, writeStatuses, type StatusStore } from "../status/status-writer.ts";
 
 /** A controller ready to run, or the reason why it cannot. */
@@ -261,59 +260,6 @@ function intentLog<S extends Snapshot>(
       );
     },
   };
-}
-
-/**
- * Says what follows from the wishes alone.
- *
- * @param told The services as they were told last: of the same resolution there is nothing new to say.
- */
-export function tell<S extends Snapshot>(
-  {
-    board,
-    tellsAccepted,
-    settings: { log },
-  }: Pick<PassOptions<S>, "board" | "tellsAccepted"> & { readonly settings: Pick<OperatorSettings, "log"> },
-  { services }: S,
-  waiting: readonly { readonly condition: string; readonly reason: string; readonly message: string }[],
-  told: Snapshot["services"] = new Map(),
-): void {
-  for (const service of changedKeys(told, services)) {
-    const resolution = services.get(service);
-    if (resolution === undefined) continue;
-    board.know(service, resolution.generation);
-    const conditions = waiting.map(({ condition, reason, message }): Condition => ({
-      type: condition,
-      status: "False",
-      reason,
-      message,
-    }));
-    if (tellsAccepted) {
-      const condition = accepted(resolution);
-      conditions.push(condition);
-      if (resolution.state === "held")
-        log.warn(
-          { owner: service, reason: resolution.problems[0]?.reason, error: condition.message },
-          "wish not accepted",
-        );
-    }
-    board.setConditions(service, resolution.generation, conditions);
-  }
-}
-
-/** Forgets services that have neither a wish nor an object any more, once every controller is sure of that. */
-export function tidy<S extends Snapshot>(
-  { board, absence }: { readonly board: Board; readonly absence: Absence },
-  snapshot: S | undefined,
-  loops: readonly ControllerLoop<S, unknown>[],
-): void {
-  if (snapshot === undefined || !loops.every((loop) => loop.isSettled)) return;
-  for (const service of board.services()) {
-    if (snapshot.services.has(service) || board.isNeededElsewhere(service)) continue;
-    if (loops.some((loop) => loop.owns(service) || loop.composes(service))) continue;
-    board.forget(service);
-    absence.forget(service);
-  }
 }
 
 async function untilAborted(signal: AbortSignal): Promise<void> {

@@ -11,7 +11,8 @@ import {
 } from "../../test/builders/engine-world.ts";
 import { ObservedCache } from "./observed.ts";
 import { keyOf } from "../plan/plan.ts";
-import { reconcile, type ReconcileInput, type Report } from "./reconcile.ts";
+import { reconcile, type ReconcileInput } from "./reconcile.ts";
+import type { Report } from "./report.ts";
 
 function run(
   target: ToyTarget,

@@ -3,7 +3,7 @@ import { backoffMs, type Clock } from "../clock.ts";
 import { failureOf } from "../status/conditions.ts";
 import type { Desired } from "../plan/plan.ts";
 import type { Refused } from "../plan/policies.ts";
-import type { Outcome } from "./reconcile.ts";
+import type { Outcome } from "./report.ts";
 
 /** How long an object rests that failed, at first and at most. */
 const REST_BASE_MS = 1_000;
@@ -18,6 +18,9 @@ export class Refusals<Body> {
   readonly #refused = new Map<string, Refused<Body>>();
   /** How often in a row an object has failed in a way that another try may mend. */
   readonly #failures = new Map<string, number>();
+
+  /** Hashes that a person had approved at the last pass. */
+  #approved: ReadonlySet<string> = new Set();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -50,8 +53,11 @@ export class Refusals<Body> {
     for (const [key, { reason }] of this.#refused) if (reason === "Conflict") this.#refused.delete(key);
   }
 
-  /** A person approved something: what others use may go now. */
-  forgetInUse(): void {
+  /** When a person has approved something more, what others use may go now. */
+  noteApproved(approved: ReadonlySet<string>): void {
+    const isMore = approved.difference(this.#approved).size > 0;
+    this.#approved = approved;
+    if (!isMore) return;
     for (const [key, { reason }] of this.#refused) if (reason === "InUse") this.#refused.delete(key);
   }
 

@@ -6,7 +6,7 @@ import type { DocumentText } from "../../crds/resolve.ts";
 import { exampleGround } from "../../test/builders/packs.ts";
 import { Board } from "../status/board.ts";
 import type { RawDocument } from "./documents.ts";
-import { tell } from "../loop/operator.ts";
+import { tell } from "../loop/services.ts";
 import { Resolver, type Snapshot } from "./snapshot.ts";
 
 const DISK = "type: query alert\nquery: 'avg(last_5m):avg:system.disk.in_use{*} > 0.9'\ncritical: 0.9\n";

@@ -6,7 +6,7 @@ import { exampleGround } from "../../test/builders/packs.ts";
 import { whyKept } from "../plan/drift.ts";
 import { accepted, describeChanges, eventOf, failureOf, synced } from "./conditions.ts";
 import type { Action, Desired } from "../plan/plan.ts";
-import type { Outcome, Report } from "../loop/reconcile.ts";
+import type { Outcome, Report } from "../loop/report.ts";
 import { RefusedError } from "../plan/refused.ts";
 
 function desired(over: Partial<Desired<string>> = {}): Desired<string> {

@@ -4,7 +4,7 @@ import { subjectOf } from "../../crds/names.ts";
 import type { Resolution } from "../../crds/resolve.ts";
 import { whyKept } from "../plan/drift.ts";
 import { ownerOf, type Desired, type FieldChange, type Withheld } from "../plan/plan.ts";
-import type { Outcome, Report } from "../loop/reconcile.ts";
+import type { Outcome, Report } from "../loop/report.ts";
 import { RefusedError } from "../plan/refused.ts";
 import type { Condition } from "./status.ts";
 

@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { ownerOf, type Desired } from "../plan/plan.ts";
 import { hashToApprove } from "../plan/policies.ts";
-import type { Outcome, Report } from "../loop/reconcile.ts";
+import type { Outcome, Report } from "../loop/report.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
 
 export interface PublisherOptions {
@@ -77,11 +77,36 @@ export class Publisher {
     )) {
       board.setConditions(service, snapshot.services.get(service)?.generation, [condition]);
     }
-    this.#measure(report);
+    this.#count(report);
     if (report.error !== undefined) {
       const { reason, message } = failureOf(report.error);
       this.#options.log.error({ controller: controller.name, reason, error: message }, "pass failed");
     }
+  }
+
+  /** What a pass took and came to. @param pass.objects How many stand in the target now. */
+  measure(
+    report: Report<unknown>,
+    {
+      durationMs,
+      atMs,
+      objects,
+    }: { readonly durationMs: number; readonly atMs: number; readonly objects: number },
+  ): void {
+    const { controller, metrics, log } = this.#options;
+    const labels = { controller: controller.name };
+    const result = report.error !== undefined ? "error" : report.left > 0 ? "requeue" : "success";
+    metrics.reconcileTime.observe(labels, durationMs / 1000);
+    metrics.reconcileTotal.inc({ ...labels, result });
+    metrics.objects.set(labels, objects);
+    if (result === "error") metrics.reconcileErrors.inc(labels);
+    else metrics.lastSuccess.set(labels, atMs / 1000);
+    const counts = {
+      unchanged: report.unchanged,
+      applied: report.outcomes.length,
+      withheld: report.withheld.length,
+    };
+    log.debug({ ...labels, durationMs: Math.round(durationMs), ...counts }, "pass done");
   }
 
   /** A term is over: what only a leader can say is taken back. */
@@ -132,7 +157,8 @@ export class Publisher {
     return isNews;
   }
 
-  #measure(report: Report<unknown>): void {
+  /** What is kept back and what is left. */
+  #count(report: Report<unknown>): void {
     const { controller, metrics, log } = this.#options;
     const counts = new Map<string, number>([...this.#reasons].map((reason) => [reason, 0]));
     for (const { reason } of report.withheld) counts.set(reason, (counts.get(reason) ?? 0) + 1);

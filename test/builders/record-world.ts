@@ -3,7 +3,8 @@ import type { Resolution } from "../../crds/resolve.ts";
 import { Absence } from "../../engine/plan/absence.ts";
 import { hashOf } from "../../engine/hash.ts";
 import type { Controller, Target } from "../../engine/loop/controller.ts";
-import { ControllerLoop, type LoopOptions } from "../../engine/loop/loop.ts";
+import type { LoopOptions } from "../../engine/loop/loop-options.ts";
+import { ControllerLoop } from "../../engine/loop/loop.ts";
 import { createMetrics } from "../../engine/metrics.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 import {

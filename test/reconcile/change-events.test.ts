@@ -5,7 +5,7 @@ import type { ChangeEvent } from "../../clients/datadog-events.ts";
 import { ChangeReporter } from "../../controllers/change-events/index.ts";
 import { MAX_EVENTS } from "../../controllers/change-events/event.ts";
 import { changesIn, type OwnerChanges } from "../../engine/loop/changes.ts";
-import type { Outcome } from "../../engine/loop/reconcile.ts";
+import type { Outcome } from "../../engine/loop/report.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 import { startCommandWorld, type CommandWorld } from "../builders/command-world.ts";
 import type { Fields } from "../fakes/datadog-api.ts";

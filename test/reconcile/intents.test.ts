@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Consul, TxnOp } from "../../clients/consul.ts";
 import { monitorTarget } from "../../controllers/monitors/target.ts";
 import { passOnce, type Passed } from "../../engine/loop/once.ts";
-import type { Report } from "../../engine/loop/reconcile.ts";
+import type { Report } from "../../engine/loop/report.ts";
 import { createMetrics } from "../../engine/metrics.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 import { Board } from "../../engine/status/board.ts";

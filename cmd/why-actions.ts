@@ -1,0 +1,47 @@
+import { isReserved } from "../crds/names.ts";
+import type { Problem } from "../crds/problem.ts";
+
+/** Reasons of what comes by itself. */
+export const WAITING: ReadonlySet<string> = new Set([
+  "InGrace",
+  "RateLimited",
+  "Unavailable",
+  "Ambiguous",
+  "Waiting",
+  "DriftTolerated",
+  "Frozen",
+  "WaitingForReference",
+  "WaitingForMetric",
+  "WaitingForDelete",
+]);
+
+/** By reason: what helps where the message doesn't say it itself. */
+export const ACTIONS: Readonly<Record<string, string>> = {
+  NoApiKey: "Set DD_API_KEY and DD_APP_KEY where the controller runs.",
+  Unauthorized: "Check the keys and their scopes where the controller runs, then restart it.",
+  Rejected: "The same is not sent again: change the document.",
+  DriftReported: "Set drift: correct to have it put right, or put the wish in line with it.",
+  DriftTolerated: "Put the wish in line with it to keep it.",
+  InUse: "It goes by itself when nothing uses it any more.",
+  UnknownReference: "Correct the name, or wish the object of that name.",
+  InGrace: "Bring the wish back to keep its objects.",
+  RolledBack: "The Agent refused the file; the last good one stands. Change the document.",
+  Unavailable: "It is tried again by itself.",
+  RateLimited: "It is tried again by itself.",
+};
+
+/** What helps against a problem of a document. */
+export function actionFor({ owner, reason, path }: Problem, key: string): string {
+  if (reason === "NotAllowed")
+    return "The operator's policy file decides what may be wished; ask who runs it.";
+  if (reason === "DefaultsInvalid") return "Put _defaults right: every service inherits it.";
+  if (isReserved(owner) && (reason === "UnknownName" || reason === "InvalidName" || reason === "NotKept"))
+    return `Nothing reads it. Put it under its right name, or: consul kv delete ${key}`;
+  if (path === undefined) return `Until it is right, what stands there stays as it is.`;
+  return `Until ${key} is right, what stands there stays as it is. dd-observe explain ${isReserved(owner) ? `${owner.split("/", 1)[0]!}.` : ""}${explained(path)}`;
+}
+
+/** Names below `agent` and `monitors` are a pack's; their parents can always be explained. */
+function explained(path: string): string {
+  return /^(agent|monitors)\./.exec(path)?.[1] ?? path.split(".")[0]!;
+}
