@@ -38,7 +38,10 @@ test("one sync with nothing but the stand-ins, and nothing is left of it outside
   expect(session.output()).toContain("embedded stand-in (no consul on the PATH)");
   expect(session.output()).toContain("+ file      .dev/conf.d/ray.d/dd-observe-ray.yaml");
   expect(session.output()).toMatch(/\+ monitor {3}\d+ \[ray\] Object store is nearly full/);
+  expect(session.output()).toMatch(/\+ monitor {3}\d+ \[ray\] Tasks wait although there are nodes/);
+  expect(session.output()).toMatch(/\+ dashboard \S+ Infrastructure Overview/);
   expect(session.output()).toContain("did you mean endpoint-down?");
+  expect(session.output()).toMatch(/13 monitors, 3 SLOs, 1 dashboard, 1 downtime, 1 entity; payments waits/);
   expect(code).toBe(0);
   expect((await filesOf(place)).filter((file) => !before.includes(file)).sort()).toEqual([
     "clone/.dev/conf.d/consul.d/dd-observe-consul.yaml",
