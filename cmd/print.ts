@@ -38,3 +38,16 @@ export class UsageError extends Error {
     this.hint = hint;
   }
 }
+
+/** A file or folder that a person named and that can't be read. */
+export function unreadable(file: string, error: unknown): UsageError {
+  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  const words = FILE_WORDS[code];
+  return new UsageError(`cannot read ${file}: ${words === undefined ? code : `${words} (${code})`}`);
+}
+
+const FILE_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder",
+  EACCES: "this user may not read it",
+  EISDIR: "it is a folder",
+};

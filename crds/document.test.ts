@@ -73,7 +73,31 @@ test.for([
     "notify: [@slack-ml]\n",
     "ray:1:10: a text that begins with @ or ` needs quotes, such as '@slack-ml'",
   ],
-  ["a tag of YAML", "pack: !ruby/object x\n", "ray:1:7: tags such as !name are not read; remove it"],
+  [
+    "a tag of YAML",
+    "pack: !ruby/object x\n",
+    "ray:1:7: tags such as !name are not read; remove it, or put quotes around a text that begins with !",
+  ],
+  [
+    "a query without quotes between braces",
+    "monitors: {x: {query: avg:cpu{*} > 1}}\n",
+    "ray:1:30: a text with { } or [ ] needs quotes here, such as query: 'avg(last_5m):avg:system.load.1{*} > 4'",
+  ],
+  [
+    "a text that goes on after its quotes",
+    "team: 'a' b\n",
+    "ray:1:11: something stands after the end of this value; a text needs quotes around all of it",
+  ],
+  [
+    "a negation without quotes",
+    "query: !${monitor:x}\n",
+    "ray:1:10: a text that begins with ! or & needs quotes, such as '!${monitor:down}'",
+  ],
+  [
+    "a colon in a text without quotes",
+    "message: Now: look\n",
+    "ray:1:10: a colon with a blank after it makes a mapping, and none can begin here; put quotes around a text that has one, or look at the indentation",
+  ],
   ["a mapping as a key", "? [a]\n: b\n", "ray:1:3: a key must be a text"],
   [
     "a key that JavaScript reserves",

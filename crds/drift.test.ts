@@ -46,7 +46,10 @@ test("what is written for people can be read again, and means the same", () => {
 });
 
 test.for([
-  ["drift: corect\n", 'drift must be correct or report, not "corect"'],
+  [
+    "drift: corect\n",
+    'drift must be correct or report, or a mapping with tolerate, rule or fields, not "corect"',
+  ],
   [
     "drift: {tolerate: 4 hours}\n",
     'drift.tolerate must be a length of time such as 90s, 15m, 4h, 7d or 1h30m, not "4 hours"',
@@ -59,7 +62,7 @@ test.for([
   ],
   [
     "drift: {fields: {message: correct, x: later}}\n",
-    'drift.fields.x must be correct or report, not "later"',
+    'drift.fields.x must be correct or report, or a mapping with tolerate, not "later"',
   ],
 ] as const)("of %o it says %s", ([text, message]) => {
   const resolution = resolve("ray", [], { text, generation: 1 }, exampleGround());

@@ -28,11 +28,27 @@ test.for([
   ["agent.excludeMetrics", "ray", { type: "list of regular expressions" }],
   ["monitors.object-store-pressure.critical", "ray", { type: "number", default: 0.9 }],
   ["monitors.mine.query", undefined, { type: "text" }],
+  ["monitors.query", undefined, { type: "text", children: [] }],
+  ["slos.target", undefined, { type: "number" }],
+  ["downtimes.start", undefined, { type: "text" }],
   ["_monitors", undefined, { type: "mapping" }],
   ["_monitors.team", undefined, { type: "text", examples: ["ml-platform"] }],
 ] as const)("explains %s", ([path, pack, expected]) => {
   expect(explain(path, pack)).toMatchObject({ path, ...expected });
 });
+
+test.for(["monitors", "slos", "dashboards", "downtimes", "metrics"])(
+  "says how to go on from %s to one of your own",
+  (field) => {
+    const { children } = explain(field) as { children: { name: string; description: string }[] };
+
+    expect(children.at(-1)).toMatchObject({
+      name: "<name>",
+      description: expect.stringContaining(`dd-observe explain ${field}.mine`) as unknown,
+    });
+    expect(explain(`${field}.mine`)).not.toMatchObject({ children: [] });
+  },
+);
 
 test("explains a pack's monitor with its query", () => {
   expect(explain("monitors.serf-flap", "consul")).toMatchObject({

@@ -1,3 +1,4 @@
+import { limitsOf, typeInWords } from "./field-words.ts";
 import { GLOBAL_FOLDERS } from "./global.ts";
 import {
   jsonSchemaOf,
@@ -95,9 +96,33 @@ function rootNode(packs: readonly Pack[]): Node {
       const inner = plain.child(name);
       if (inner === undefined) return undefined;
       if (name === "agent") return agentNode(inner, packs);
-      if (name === "slos") return slosNode(inner, packs);
-      return name === "monitors" ? monitorsNode(inner, packs) : inner;
+      if (name === "slos") return entriesNode(name, slosNode(inner, packs));
+      return entriesNode(name, name === "monitors" ? monitorsNode(inner, packs) : inner);
     },
+  };
+}
+
+/** What stands by name: `monitors.query` asks for the field of any monitor, as few would name one so. */
+function entriesNode(field: string, named: Node): Node {
+  const entry = openFieldIn(named.schema);
+  const fields = entry === undefined ? {} : fieldsIn(entry);
+  const [first] = Object.keys(fields);
+  if (entry === undefined || first === undefined) return named;
+  return {
+    ...named,
+    child: (name) => {
+      const inner = fields[name];
+      const isPacks = named.children().some((child) => child.name === name);
+      return inner === undefined || isPacks ? named.child(name) : schemaNode(inner);
+    },
+    children: () => [
+      ...named.children(),
+      {
+        name: "<name>",
+        type: typeInWords(entry),
+        description: `One of your own. Its fields: dd-observe explain ${field}.mine, or one of them: ${field}.${first}.`,
+      },
+    ],
   };
 }
 
@@ -243,43 +268,4 @@ function fieldsIn(schema: JsonSchema): Readonly<Record<string, JsonSchema>> {
 
 function openFieldIn(schema: JsonSchema): JsonSchema | undefined {
   return typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined;
-}
-
-const TYPE_WORDS: Readonly<Record<string, readonly [one: string, many: string]>> = {
-  string: ["text", "texts"],
-  boolean: ["true or false", "true or false"],
-  integer: ["whole number", "whole numbers"],
-  number: ["number", "numbers"],
-  object: ["mapping", "mappings"],
-  null: ["empty", "empty"],
-};
-
-/** `whole number`, `list of texts`, `correct or report`, `true or false, or mapping`. */
-export function typeInWords(schema: JsonSchema): string {
-  if (schema.enum !== undefined)
-    return schema.enum.map(String).join(schema.enum.length === 2 ? " or " : ", ");
-  if (schema["const"] !== undefined) return JSON.stringify(schema["const"]);
-  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeInWords))].join(", or ");
-  if (schema.type === "array") {
-    const items = schema.items ?? {};
-    return `list of ${items["format"] === "regex" ? "regular expressions" : (TYPE_WORDS[items.type ?? ""]?.[1] ?? typeInWords(items))}`;
-  }
-  return TYPE_WORDS[schema.type ?? ""]?.[0] ?? "anything";
-}
-
-/** The limits of a value, in words. */
-export function limitsOf(schema: JsonSchema): readonly string[] {
-  const { minimum, maximum, maxLength, maxItems, pattern } = schema;
-  const limits: string[] = [];
-  const isSafeInteger = maximum === Number.MAX_SAFE_INTEGER;
-  if (minimum !== undefined && maximum !== undefined && !isSafeInteger)
-    limits.push(`from ${minimum} to ${maximum}`);
-  else if (minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER) limits.push(`at least ${minimum}`);
-  else if (maximum !== undefined && !isSafeInteger) limits.push(`at most ${maximum}`);
-  if (maxLength !== undefined) limits.push(`at most ${maxLength} characters`);
-  if (maxItems !== undefined) limits.push(`at most ${maxItems} entries`);
-  if (typeof pattern === "string") limits.push(`must match ${pattern}`);
-  return schema.items === undefined
-    ? limits
-    : [...limits, ...limitsOf(schema.items).map((limit) => `each ${limit}`)];
 }

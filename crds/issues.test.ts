@@ -66,7 +66,16 @@ test.for([
     'notify.0 must be a handle that Datadog notifies, such as @slack-ml, @pagerduty-infra or @someone@example.com, not "slack"',
   ],
   ["wish", "notify: '@x'", 'notify must be a list, or a mapping of names to values, not "@x"'],
-  ["wish", "drift: maybe", 'drift must be correct or report, not "maybe"'],
+  [
+    "wish",
+    "drift: maybe",
+    'drift must be correct or report, or a mapping with tolerate, rule or fields, not "maybe"',
+  ],
+  [
+    "wish",
+    "monitors: {x: {criticalRecovery: high}}",
+    'monitors.x.criticalRecovery must be false, or a number, not "high"',
+  ],
   ["wish", "paused: 'no'", 'paused must be true or false, not "no"'],
   ["wish", "agent: 5", "agent must be a mapping of names to values, not 5"],
   [

@@ -35,6 +35,17 @@ export function explainIssue(
   if (issue.code === "invalid_union") {
     const branch = bestBranch(issue.errors, found);
     if (branch !== undefined) {
+      const [word] = branch;
+      if (branch.length === 1 && word?.code === "invalid_value" && word.path.length === 0) {
+        const names = namesAt(schema, path);
+        const kinds = [anyOf(word.values.map(String)), ...kindWords(issue.errors)].map((kind) =>
+          kind === TYPE_WORDS["object"] && names.length > 0 && names.length <= MOST_NAMES
+            ? `a mapping with ${anyOf(names)}`
+            : kind,
+        );
+        const message = `${place} must be ${kinds.join(", or ")}, not ${show(found)}`;
+        return [{ owner, reason: "InvalidValue", path: path.join("."), message }];
+      }
       return branch.flatMap((inner) =>
         explainIssue(owner, { ...inner, path: [...path, ...inner.path] }, schema, value),
       );
@@ -53,6 +64,9 @@ export function explainIssue(
     { owner, reason: found === undefined ? "MissingField" : "InvalidValue", path: path.join("."), message },
   ];
 }
+
+/** More fields than these are for `explain`. */
+const MOST_NAMES = 4;
 
 function expectation(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
@@ -97,9 +111,13 @@ function ofWhat(origin: string): string {
 
 /** What each branch of a union takes, in words. */
 function kindsOf(branches: readonly (readonly z.core.$ZodIssue[])[]): string {
-  const kinds = branches.map((issues) => issues[0]).filter((issue) => issue?.code === "invalid_type");
-  const words = [...new Set(kinds.map((issue) => TYPE_WORDS[issue.expected] ?? issue.expected))];
+  const words = kindWords(branches);
   return words.length === 0 ? "of another kind" : words.join(", or ");
+}
+
+function kindWords(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly string[] {
+  const kinds = branches.map((issues) => issues[0]).filter((issue) => issue?.code === "invalid_type");
+  return [...new Set(kinds.map((issue) => TYPE_WORDS[issue.expected] ?? issue.expected))];
 }
 
 function anyOf(words: readonly string[]): string {

@@ -77,17 +77,44 @@ function brokenYaml(owner: string, error: YAMLError, positionAt: (offset: number
   return {
     owner,
     reason: "InvalidYaml",
-    message: YAML_WORDS[error.code] ?? lowerFirst(error.message.split("\n", 1)[0]!),
+    message: wordsFor(error),
     at: positionAt(error.pos[0]),
   };
 }
+
+function wordsFor({ code, message }: YAMLError): string {
+  const quoting = QUOTING.find(([pattern]) => pattern.test(message));
+  return quoting?.[1] ?? YAML_WORDS[code] ?? lowerFirst(message.split("\n", 1)[0]!);
+}
+
+/** What the library words by its own tokens although all that is missing is a pair of quotes. */
+const QUOTING: readonly (readonly [RegExp, string])[] = [
+  [
+    /^Unexpected flow-(?:map|seq)-\w+ at node end/,
+    "a text with { } or [ ] needs quotes here, such as query: 'avg(last_5m):avg:system.load.1{*} > 4'",
+  ],
+  [
+    /^Unexpected .* at node end/,
+    "something stands after the end of this value; a text needs quotes around all of it",
+  ],
+  [
+    /^Tags and anchors must be separated/,
+    "a text that begins with ! or & needs quotes, such as '!${monitor:down}'",
+  ],
+];
+
+const COLON =
+  "a colon with a blank after it makes a mapping, and none can begin here; put quotes around a text that has one, or look at the indentation";
 
 const YAML_WORDS: Readonly<Partial<Record<YAMLError["code"], string>>> = {
   MULTIPLE_DOCS: "only one document is read; remove what stands after the line ---",
   NON_STRING_KEY: "a key must be a text",
   TAB_AS_INDENT: "a tab can't indent; use blanks",
   BAD_SCALAR_START: "a text that begins with @ or ` needs quotes, such as '@slack-ml'",
-  TAG_RESOLVE_FAILED: "tags such as !name are not read; remove it",
+  TAG_RESOLVE_FAILED:
+    "tags such as !name are not read; remove it, or put quotes around a text that begins with !",
+  BLOCK_AS_IMPLICIT_KEY: COLON,
+  BLOCK_IN_FLOW: COLON,
 };
 
 function lowerFirst(text: string): string {

@@ -1,4 +1,4 @@
-import { limitsOf, typeInWords } from "../crds/explain.ts";
+import { limitsOf, typeInWords } from "../crds/field-words.ts";
 import { optionSchema } from "../crds/json-schema.ts";
 import type { PackMonitor } from "../crds/monitor.ts";
 import { sloThresholds } from "../crds/slo.ts";

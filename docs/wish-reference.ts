@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { catalogLayer } from "../crds/catalog.ts";
 import { dashboardLayer } from "../crds/dashboard.ts";
 import { downtimeLayer } from "../crds/downtime.ts";
-import { limitsOf, typeInWords } from "../crds/explain.ts";
+import { limitsOf, typeInWords } from "../crds/field-words.ts";
 import { globalMonitorLayer } from "../crds/global-monitor.ts";
 import { globalDashboardLayer, globalDowntimeLayer, globalSloLayer } from "../crds/global.ts";
 import { jsonSchemaOf, type JsonSchema } from "../crds/json-schema.ts";

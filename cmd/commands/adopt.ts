@@ -80,7 +80,7 @@ export async function adopt(call: Call): Promise<number> {
 }
 
 /** Whose the object is to be: a service that is known, or the document of that name. */
-function ownerIn(key: string, { name, desired }: OpenKind, look: Look): string {
+function ownerIn(key: string, { name, noun, desired }: OpenKind, look: Look): string {
   const [service = "", own = "", ...more] = key.split("/");
   const isNamed = isReserved(key)
     ? globalFolderOf(key)?.folder === `_${name}` || desired.objects.has(key)
@@ -96,7 +96,7 @@ function ownerIn(key: string, { name, desired }: OpenKind, look: Look): string {
   if (!isReserved(owner)) throw noSuchService(owner, known);
   throw new UsageError(
     `there is no document ${owner}${didYouMean(owner, known)}`,
-    "Put it into Consul first; dd-observe import writes one from what is there.",
+    `Put it into Consul first, with paused: true so that no second ${noun} is made; after the adoption put it without. Or let dd-observe import --adopt --yes write it and take the ${noun} over.`,
   );
 }
 

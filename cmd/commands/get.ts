@@ -16,8 +16,10 @@ const LOOK_EVERY_MS = 2_000;
 const SINGULAR: Readonly<Record<string, string>> = {
   service: "services",
   monitor: "monitors",
+  slo: "slos",
   dashboard: "dashboards",
   downtime: "downtimes",
+  entity: "catalog",
   file: "files",
   pack: "packs",
   node: "nodes",

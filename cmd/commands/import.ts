@@ -161,8 +161,11 @@ async function tell(imported: Imported, ours: number, { flags, terminal }: Call)
     `${paint("green", `${objects} imported`)} into ${documents.length} ${documents.length === 1 ? "document" : "documents"}, ${leftOut.length} left out, ${ours} dd-observe's already\n`,
   );
   if (flags.yes === true || commands.length === 0) return;
-  say("\nTo take them over, so that nothing is made twice: --yes, or pause, put the documents, and\n");
+  say(
+    "\nTo take them over, so that nothing is made twice: --yes; or put each document with paused: true, then\n",
+  );
   for (const command of commands) say(`  ${command}\n`);
+  say("and put the documents again, without it.\n");
 }
 
 function comments(leftOut: readonly LeftOut[]): string {

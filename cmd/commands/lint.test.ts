@@ -135,7 +135,7 @@ describe("dd-observe lint", () => {
   });
 
   test.for<[argv: readonly string[], stdin: string, message: RegExp]>([
-    [["lint", "/nowhere.yaml"], "", /cannot read \/nowhere\.yaml: ENOENT/],
+    [["lint", "/nowhere.yaml"], "", /cannot read \/nowhere\.yaml: no such file or folder \(ENOENT\)/],
     [["lint", "-"], "- message: @x", /\(stdin\):1:12: a text that begins with @ or ` needs quotes/],
     [["lint", "-"], "a: 1", /no list of alerts/],
     [["lint", "-"], "[]", /no alert in -/],

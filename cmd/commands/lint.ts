@@ -11,7 +11,7 @@ import { readConfig } from "../config.ts";
 import { packsOf } from "../connect.ts";
 import { fixedDocuments, type Fixed } from "../lint/documents.ts";
 import { formatLinted, type LintedFile } from "../lint/text.ts";
-import { printData, UsageError } from "../print.ts";
+import { printData, unreadable, UsageError } from "../print.ts";
 import { printable } from "../terminal.ts";
 import { writeFiles } from "../write-files.ts";
 
@@ -78,7 +78,7 @@ function readFile(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw unreadable(file, error);
   }
 }
 

@@ -11,7 +11,7 @@ import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { packsOf } from "../connect.ts";
 import { kindCompiler } from "../kinds.ts";
-import { printData, UsageError } from "../print.ts";
+import { printData, unreadable, UsageError } from "../print.ts";
 import { printable } from "../terminal.ts";
 
 /** One file, or standard input, and what is wrong with it. */
@@ -78,7 +78,7 @@ function checkPath(file: string, ground: Checking, isNamed: boolean): readonly C
   try {
     isFolder = statSync(file).isDirectory();
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw unreadable(file, error);
   }
   if (isFolder) return checkFolder(file, ground);
   if (!isNamed && !ENDINGS.test(file)) return [];
