@@ -34,8 +34,7 @@ export type CallKind =
   | "metric-tags"
   | "downtimes"
   | "catalog"
-  | "events"
-  | "metrics";
+  | "events";
 
 /** One call, for the budget and for the error's message. */
 export interface Call {

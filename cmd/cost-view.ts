@@ -4,6 +4,7 @@ import { datadogReader } from "../clients/datadog.ts";
 import { toError } from "../clients/errors.ts";
 import { applicationUrl } from "../controllers/application-url.ts";
 import { measureSeries } from "../controllers/cost/measure.ts";
+import { compilesFor } from "../controllers/compiles.ts";
 import { planCost, type ServiceParts } from "../controllers/cost/plan.ts";
 import { MANAGED_BY, ownerTag } from "../controllers/datadog/mark.ts";
 import type { SeriesCost, ServiceCost } from "../engine/status/cost.ts";
@@ -27,7 +28,7 @@ const PATIENCE_MS = 20_000;
 export async function viewCost(look: Look, service: string): Promise<CostView | undefined> {
   const { config, facts, snapshot } = look;
   const clusterId = await clusterIdIfKnown(look);
-  const plan = planCost(clusterId ?? "unknown", applicationUrl(config.datadog.url))(snapshot);
+  const plan = planCost(compilesFor(clusterId ?? "unknown", applicationUrl(config.datadog.url)))(snapshot);
   const parts = plan.services.get(service);
   if (parts === undefined) return undefined;
   const stored = facts.statuses.get(service)?.find(({ cost }) => cost !== undefined)?.cost;

@@ -2,7 +2,6 @@ import { readOnlyConsul } from "../clients/consul-read-only.ts";
 import type { Consul } from "../clients/consul.ts";
 import { compileDashboards } from "../controllers/dashboards/compile.ts";
 import type { Pack } from "../crds/pack.ts";
-import type { Resolution } from "../crds/resolve.ts";
 import type { Snapshot } from "../engine/sources/snapshot.ts";
 import { readConfig, type Config } from "./config.ts";
 import type { Call } from "./call.ts";
@@ -39,10 +38,6 @@ export function openLook({ flags, env }: Pick<Call, "flags" | "env">): {
       return { config, consul, facts, packs, snapshot };
     },
   };
-}
-
-export function resolutionOf({ snapshot }: Look, service: string): Resolution | undefined {
-  return snapshot.services.get(service);
 }
 
 /** Services with a wish, and those that still have something to be said of. Sorted. */

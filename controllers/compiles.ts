@@ -18,16 +18,20 @@ export interface Compiles {
 
 const shared = new WeakMap<ClusterDeps, Compiles>();
 
+/** Compiles for whoever has no deps, such as a command. */
+export function compilesFor(clusterId: string, appUrl: string): Compiles {
+  return {
+    monitors: compileMonitors(clusterId, { appUrl }),
+    dashboards: compileDashboards(clusterId),
+    slos: compileSlos(clusterId),
+  };
+}
+
 /** The compiles of these deps. Each remembers its last result, so that it is worked out and kept once. */
 export function compilesOf(deps: ClusterDeps): Compiles {
   let compiles = shared.get(deps);
   if (compiles === undefined) {
-    const { clusterId } = deps;
-    compiles = {
-      monitors: compileMonitors(clusterId, { appUrl: applicationUrl(deps.datadog.url) }),
-      dashboards: compileDashboards(clusterId),
-      slos: compileSlos(clusterId),
-    };
+    compiles = compilesFor(deps.clusterId, applicationUrl(deps.datadog.url));
     shared.set(deps, compiles);
   }
   return compiles;

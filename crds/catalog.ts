@@ -67,7 +67,6 @@ export const catalogLayer = z
       .meta({ description: "Where the service is on call, in Datadog's words." }),
   })
   .partial();
-export type CatalogLayer = z.infer<typeof catalogLayer>;
 
 /** A service's name, or an entity's reference in Datadog's words. */
 export const dependency = z

@@ -159,8 +159,3 @@ export function globalFolderOf(name: string): GlobalFolder | undefined {
     ({ folder }) => name.startsWith(`${folder}/`) && isSlug(name.slice(folder.length + 1)),
   );
 }
-
-/** Which kind of object a document of that name defines; undefined if it is none of no service. */
-export function globalKindOf(name: string): GlobalKind | undefined {
-  return globalFolderOf(name)?.kind;
-}

@@ -15,7 +15,6 @@ export const TEMPLATE_VARIABLES = [
   "serviceUrl",
   "runbookUrl",
 ] as const;
-export type TemplateVariable = (typeof TEMPLATE_VARIABLES)[number];
 
 /** How the message of every monitor is put together. */
 export const messageTemplate = z

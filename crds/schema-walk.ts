@@ -50,9 +50,3 @@ export function childSchema(schema: z.ZodType, name: string): z.ZodType | undefi
   if (inner instanceof z.ZodArray) return inner.element as z.ZodType;
   return undefined;
 }
-
-/** What is written about a field, whether before or after it was made optional. */
-export function metaOf(schema: z.ZodType): z.core.GlobalMeta {
-  const inner = unwrap(schema);
-  return { ...(inner === schema ? {} : inner.meta()), ...schema.meta() };
-}

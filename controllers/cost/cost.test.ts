@@ -5,6 +5,7 @@ import { ApiError, type ApiErrorDetails } from "../../clients/errors.ts";
 import { resolve } from "../../crds/resolve.ts";
 import { exampleGround } from "../../test/builders/packs.ts";
 import { measureSeries } from "./measure.ts";
+import { compilesFor } from "../compiles.ts";
 import { isGrouped, planCost } from "./plan.ts";
 
 const GROUND = exampleGround();
@@ -17,7 +18,7 @@ function snapshotOf(documents: Readonly<Record<string, string>>) {
 }
 
 describe("what belongs to a service's cost", () => {
-  const plan = planCost("dc1", "https://app.datadoghq.com");
+  const plan = planCost(compilesFor("dc1", "https://app.datadoghq.com"));
 
   test("is its monitors, and the metrics of its pack, its monitors and its document", () => {
     const { services } = plan(

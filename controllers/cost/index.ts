@@ -7,7 +7,7 @@ import type { Metrics } from "../../engine/metrics.ts";
 import { compareText } from "../../engine/plan/plan.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import type { Board } from "../../engine/status/board.ts";
-import { applicationUrl } from "../application-url.ts";
+import { compilesOf } from "../compiles.ts";
 import { connect } from "../datadog/connection.ts";
 import { MANAGED_BY, ownerTag } from "../datadog/mark.ts";
 import type { ClusterDeps } from "../deps.ts";
@@ -66,7 +66,7 @@ function costRound({
   metrics,
   clock = systemClock,
 }: CostOptions): (signal: AbortSignal) => Promise<string | undefined> {
-  const plan = planCost(deps.clusterId, applicationUrl(deps.datadog.url));
+  const plan = planCost(compilesOf(deps));
   return async (signal) => {
     const snapshot = newest();
     const connection = connect(deps);

@@ -2,11 +2,9 @@ import type { TagsEstimate } from "../../clients/datadog-metric-tags.ts";
 import type { Wish } from "../../crds/resolve.ts";
 import { compareText } from "../../engine/plan/plan.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
-import { compileDashboards } from "../dashboards/compile.ts";
-import { compileSlos } from "../slos/compile.ts";
+import type { Compiles } from "../compiles.ts";
 import { joinMetricTags } from "../metric-tags/compile.ts";
 import type { MonitorBody } from "../monitors/canonical.ts";
-import { compileMonitors } from "../monitors/compile.ts";
 import { parseMetricQuery, seriesOf } from "../monitors/lint/metric-query.ts";
 
 /** What there is to say of a service's cost without a look at Datadog. */
@@ -30,15 +28,13 @@ export interface CostPlan {
 }
 
 /** Makes a function that works out what belongs to the cost of each service. Pure. */
-export function planCost(clusterId: string, appUrl: string): (snapshot: Snapshot) => CostPlan {
-  const compile = compileMonitors(clusterId, { appUrl });
-  const others = [compileSlos(clusterId), compileDashboards(clusterId)];
+export function planCost({ monitors, slos, dashboards }: Compiles): (snapshot: Snapshot) => CostPlan {
   return (snapshot) => {
     const seenOf = Map.groupBy(
-      others.flatMap((one) => [...one(snapshot).objects.values()]),
+      [slos, dashboards].flatMap((compile) => [...compile(snapshot).objects.values()]),
       ({ owner }) => owner,
     );
-    const bodiesOf = Map.groupBy(compile(snapshot).objects.values(), ({ owner }) => owner);
+    const bodiesOf = Map.groupBy(monitors(snapshot).objects.values(), ({ owner }) => owner);
     const wishes = [...snapshot.services.values()].flatMap((one) =>
       one.state === "accepted" ? [one.wish] : [],
     );

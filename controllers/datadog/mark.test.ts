@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { isManaged, markTags, readMark } from "./mark.ts";
+import { markTags, readMark } from "./mark.ts";
 
 const mark = { clusterId: "dc1", key: "ray/a", retain: false };
 
@@ -41,12 +41,4 @@ test("reads its own mark whatever Datadog did to the case of the cluster", () =>
 
   expect(readMark(tags, "DC1")).toEqual({ key: "ray/a", retain: false });
   expect(readMark(tags, "dc1")).toEqual({ key: "ray/a", retain: false });
-});
-
-test.for([
-  [["managed-by:terraform"], true],
-  [["dd-observe-owner:dc9"], true],
-  [["team:a", "owner:b"], false],
-] as const)("tells from %j whether somebody keeps an object: %s", ([tags, expected]) => {
-  expect(isManaged(tags)).toBe(expected);
 });

@@ -68,8 +68,3 @@ export function tagsOf(raw: Readonly<Record<string, unknown>>): readonly string[
   const tags = raw["tags"];
   return Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : [];
 }
-
-/** True if the tags say that somebody keeps this object: another tool, or any dd-observe. */
-export function isManaged(tags: readonly string[]): boolean {
-  return tags.some((tag) => tag.startsWith(MANAGED_BY_PREFIX) || tag.startsWith(OWNER_PREFIX));
-}

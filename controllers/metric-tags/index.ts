@@ -2,18 +2,16 @@ import { metricTagsReader, metricTagsWriter } from "../../clients/datadog-metric
 import type { Registration } from "../../engine/loop/operator.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
-import { compilesOf } from "../compiles.ts";
+import { compilesFor, compilesOf } from "../compiles.ts";
 import { registerKind } from "../datadog/registration.ts";
 import type { ClusterDeps } from "../deps.ts";
-import { compileDashboards } from "../dashboards/compile.ts";
-import { compileMonitors } from "../monitors/compile.ts";
-import { compileSlos } from "../slos/compile.ts";
 import { metricTagsKind } from "./kind.ts";
 import { compileMetricTags, type DesiredMetricTags, type QuerySource } from "./snapshot.ts";
 
 /** Every kind whose queries may need percentiles. One line each. */
 export function querySources(clusterId: string, appUrl: string): readonly QuerySource[] {
-  return [compileMonitors(clusterId, { appUrl }), compileDashboards(clusterId), compileSlos(clusterId)];
+  const { monitors, dashboards, slos } = compilesFor(clusterId, appUrl);
+  return [monitors, dashboards, slos];
 }
 
 /** The tag configurations of metrics: one for each, that all services wish together. */

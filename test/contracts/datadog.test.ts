@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
 
-import { datadogMetrics } from "../../clients/datadog-metrics.ts";
 import { datadogWriter } from "../../clients/datadog.ts";
 import { canonicalDesired, type MonitorBody } from "../../controllers/monitors/canonical.ts";
 import { markTags } from "../../controllers/monitors/mark.ts";
@@ -214,40 +213,6 @@ for (const { name, start, isPresent } of DOUBLES) {
 
       expect(plan.actions).toEqual([]);
       expect(double.monitors()).toHaveLength(1);
-    });
-
-    test("tells which metrics arrive, and when the last point came", async () => {
-      const { double } = await startWorld();
-      const { url, apiKey, appKey } = double;
-      const now = Math.floor(Date.now() / 1_000);
-      double.addPoint("ray.node.cpu", now - 60, ["service:ray"]);
-      const metrics = datadogMetrics({ url, apiKey, appKey });
-      const span = { fromSeconds: now - 600, toSeconds: now };
-
-      const active = await metrics.activeMetrics(now - 600, { signal: signal() });
-      const arrived = await metrics.lastPoint("avg:ray.node.cpu{service:ray}", span, { signal: signal() });
-      const elsewhere = await metrics.lastPoint("avg:ray.node.cpu{service:x}", span, { signal: signal() });
-
-      expect([...active]).toContain("ray.node.cpu");
-      expect(now - (arrived ?? 0)).toBeLessThanOrEqual(120);
-      expect(elsewhere).toBeUndefined();
-    });
-
-    test("says why a query can't be read", async () => {
-      const { double } = await startWorld();
-      broken.add(double);
-      const { url, apiKey, appKey } = double;
-
-      const query = datadogMetrics({ url, apiKey, appKey }).lastPoint(
-        "avg:ray.node.cpu",
-        { fromSeconds: 1, toSeconds: 2 },
-        { signal: signal() },
-      );
-
-      await expect(query).rejects.toMatchObject({
-        failure: "rejected",
-        message: expect.stringMatching(/Rule 'scope_expr' didn't match/),
-      });
     });
 
     test("reads that lag behind writes make no second monitor", async () => {
