@@ -1,7 +1,7 @@
 import type { DriftByKey } from "../engine/plan/drift.ts";
 import { compareText } from "../engine/plan/plan.ts";
 import type { ServiceStatus } from "../engine/status/status.ts";
-import { ago } from "./table.ts";
+import { ahead } from "./table.ts";
 
 /** One field that a person changed by hand. */
 export interface DriftView {
@@ -50,10 +50,10 @@ function byPlace(a: DriftView, b: DriftView): number {
   return compareText(a.controller, b.controller) || compareText(a.key, b.key) || compareText(a.path, b.path);
 }
 
-/** `set right at the next pass`, `set right in 3 h`, `only reported` */
+/** `set right at the next pass`, `set right in 3h59m`, `only reported` */
 export function untilInWords({ until }: Pick<DriftView, "until">, now: number): string {
   if (until === undefined) return "set right at the next pass";
   if (until === "never") return "only reported";
   const left = Date.parse(until) - now;
-  return left <= 0 ? "set right at the next pass" : `set right in ${ago(left)}`;
+  return left <= 0 ? "set right at the next pass" : `set right in ${ahead(left)}`;
 }

@@ -8,7 +8,7 @@ import {
   type WithheldChange,
 } from "./plan-data.ts";
 import { untilInWords, type DriftView } from "./drift-view.ts";
-import { ago, cutTo, wrap } from "./table.ts";
+import { ago, cutTo, sideBySide, wrap } from "./table.ts";
 import { printable, type Paint, type Style } from "./terminal.ts";
 
 interface Look {
@@ -110,7 +110,7 @@ function formatField(
     return [`      ${paint("dim", `${path}:`)} ${parts.join("  ")}`];
   }
   return [
-    `      ${paint("dim", `${path}:`)} ${cutTo(`${shown(found)} → ${shown(wanted)}`, Math.max(20, most - path.length - 8))}`,
+    `      ${paint("dim", `${path}:`)} ${sideBySide(shown(found), " → ", shown(wanted), Math.max(20, most - path.length - 8))}`,
   ];
 }
 
@@ -185,9 +185,10 @@ function formatKept(drift: readonly DriftView[], look: Look): readonly string[] 
         ...(by === undefined ? [] : [`by ${by}`]),
         untilInWords(field, now),
       ];
-      const line = `${path}: ${shown(found)}, wished: ${shown(wanted)}`;
+      const name = `      ${printable(key)}: ${path}:`;
+      const room = Math.max(40, (width ?? Infinity) - name.length - 1);
       return [
-        `      ${paint("dim", `${printable(key)}:`)} ${cutTo(line, Math.max(20, (width ?? Infinity) - key.length - 9))}`,
+        `${paint("dim", name)} ${sideBySide(shown(found), ", wished: ", shown(wanted), room)}`,
         paint("dim", wrap(facts.join(", "), width, "        ")),
       ];
     });

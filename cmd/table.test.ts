@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { ago, cutTo, formatTable, wrap } from "./table.ts";
+import { ago, ahead, cutTo, formatTable, sideBySide, wrap } from "./table.ts";
 import { printable } from "./terminal.ts";
 
 const COLUMNS = [{ head: "NAME" }, { head: "MESSAGE", flexible: true }];
@@ -68,4 +68,22 @@ test("wraps at blanks, keeps line ends, and hangs lists under their text", () =>
   expect(wrap("one two three", 9, "  ")).toBe("  one two\n  three");
   expect(wrap("- one two three\n\nend", 11)).toBe("- one two\n  three\n\nend");
   expect(wrap("one two three", undefined)).toBe("one two three");
+});
+
+test.for([
+  [45_000, "45s"],
+  [14_398_000, "3h59m"],
+  [14_400_000, "4h"],
+  [187_200_000, "2d4h"],
+] as const)("a time of %i ms ahead is told as %s", ([ms, words]) => {
+  expect(ahead(ms)).toBe(words);
+});
+
+test.for([
+  ["2", "5", 20, "2 → 5"],
+  ["avg:shop.duration{env:dev} > 5", "avg:shop.duration{env:dev} > 2", 34, "…{env:dev} > 5 → …{env:dev} > 2"],
+  ["short", "a long text that goes on and on", 20, "short → a long text…"],
+  ["a long text that goes on and on", "short", 20, "a long text… → short"],
+] as const)("of %s and %s within %i columns both can be seen", ([one, other, width, line]) => {
+  expect(sideBySide(one, " → ", other, width)).toBe(line);
 });

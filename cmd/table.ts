@@ -120,3 +120,35 @@ export function ago(ms: number): string {
   const [unit, size] = UNITS.find(([, most]) => ms >= most * (most === 1_000 ? 0 : 1)) ?? UNITS[3];
   return `${Math.max(0, Math.floor(ms / size))}${unit}`;
 }
+
+/** A time ahead, with the next smaller unit where hours and days are too coarse to wait by: `3h59m`, `2d4h`, `45s`. */
+export function ahead(ms: number): string {
+  const at = UNITS.findIndex(([, size]) => ms >= size);
+  if (at === -1 || at > 1) return ago(ms);
+  const [, size] = UNITS[at]!;
+  const [unit, smaller] = UNITS[at + 1]!;
+  const rest = Math.floor((ms % size) / smaller);
+  return rest === 0 ? ago(ms) : `${ago(ms)}${rest}${unit}`;
+}
+
+/**
+ * Two values that differ, on one line: where it is too short for both, the beginning that they share is left out
+ * first, and then each is cut, so that neither hides the other.
+ */
+export function sideBySide(one: string, between: string, other: string, width: number): string {
+  const room = width - lengthOf(between);
+  if (lengthOf(one) + lengthOf(other) <= room) return `${one}${between}${other}`;
+  const [a, b] = [Array.from(one), Array.from(other)];
+  const differs = a.findIndex((letter, at) => letter !== b[at]);
+  const shared = (differs === -1 ? Math.min(a.length, b.length) : differs) - SHARED;
+  const [left, right] = [a, b].map((text) =>
+    shared <= 1 ? text.join("") : `…${text.slice(shared).join("")}`,
+  ) as [string, string];
+  const half = Math.floor(room / 2);
+  const most = Math.max(half, room - lengthOf(right));
+  const cut = cutTo(left, most);
+  return `${cut}${between}${cutTo(right, Math.max(LEAST, room - lengthOf(cut)))}`;
+}
+
+/** What is shown of a shared beginning. */
+const SHARED = 12;

@@ -37,6 +37,13 @@ test.for([
     "tags: ['Env:prod']",
     'tags.0 must not be one of the tags that dd-observe or the Agent sets itself (service, env, team, cluster, managed-by, host, dd-observe-…); env and team are fields of their own, not "Env:prod"',
   ],
+  ["wish", "port: 80", "port is not a field; did you mean endpoint.port?"],
+  ["wish", "query: x", "query is not a field"],
+  [
+    "wish",
+    "dashboards: {x: {title: X, definition: {title: X, layout_type: ordered, widgets: []}}}",
+    "dashboards.x.title is not a field; did you mean definition.title?",
+  ],
   ["wish", "endpoint: {port: http}", 'endpoint.port must be a number, not "http"'],
   ["wish", "endpoint: {port: 0}", "endpoint.port must be at least 1, not 0"],
   ["wish", "endpoint: {port: 99999}", "endpoint.port must be at most 65535, not 99999"],

@@ -27,7 +27,7 @@ export function explainIssue(
         owner,
         reason: why === undefined ? "UnknownField" : "NotAllowed",
         path: [...path, key].join("."),
-        message: `${name} ${why ?? `is not a field${didYouMean(key, known)}`}`,
+        message: `${name} ${why ?? `is not a field${didYouMean(key, known) || placeOfField(here, key)}`}`,
       };
     });
   }
@@ -156,6 +156,17 @@ function bestBranch(
   }
   // A text that is too long, say, for the only branch that takes texts.
   return ofThatKind.length === 1 ? ofThatKind[0] : undefined;
+}
+
+/** `port` stands inside `endpoint`. Only where a single mapping has the name: else it would be a guess. */
+function placeOfField(here: z.ZodType | undefined, key: string): string {
+  const above = Object.entries((here === undefined ? undefined : fieldsOf(here)) ?? {}).filter(
+    ([, field]) => {
+      const inner = unwrap(field);
+      return inner instanceof z.ZodObject && Object.hasOwn(inner.shape, key);
+    },
+  );
+  return above.length === 1 ? `; did you mean ${above[0]![0]}.${key}?` : "";
 }
 
 /** The names that a schema allows at a path. */

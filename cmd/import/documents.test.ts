@@ -142,6 +142,16 @@ describe("documents", () => {
     // The two differ in it, and a service has one.
     expect(documents[0]!.notes.filter((note) => note.includes("the tag env:"))).toHaveLength(2);
   });
+
+  test("of a service lose nothing by the tag that a service puts itself", () => {
+    const tagged = { ...MONITOR, tags: ["service:shop", "service:other"] };
+
+    const [document] = importedOf([{ kind: "monitors", raw: tagged }], "shop").documents;
+
+    expect(document!.notes).toEqual([
+      expect.stringMatching(/no document can state the tag service:other$/) as unknown,
+    ]);
+  });
 });
 
 /** Tags without a key, and those of a host or a service, which dd-observe keeps for itself. */

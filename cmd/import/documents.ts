@@ -64,7 +64,7 @@ export function documentsOf(objects: readonly Named[], ground: ImportGround): Im
     const keyOf: KeyOf = (kind, ref) => keys.get(`${kind} ${ref}`) ?? ground.ours(kind, ref);
     const failed = new Map<Named, readonly string[]>();
     const written = rest.flatMap((one): Written[] => {
-      const fields = fieldsOf(one, keyOf);
+      const fields = fieldsOf(one, keyOf, ground.service);
       if (fields.ok) return [{ ...fields, one }];
       failed.set(one, fields.why);
       return [];

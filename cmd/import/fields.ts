@@ -25,16 +25,20 @@ export type Fields =
 /** What documents call an object, by its controller and its id: a key. */
 export type KeyOf = (controller: string, ref: string) => string | undefined;
 
-/** Writes one object as the fields of a document. Ids become keys where somebody keeps what they name. */
-export function fieldsOf(one: Named, keyOf: KeyOf): Fields {
+/**
+ * Writes one object as the fields of a document. Ids become keys where somebody keeps what they name.
+ *
+ * @param service Whose document it is to be: its tag `service:` is put by itself.
+ */
+export function fieldsOf(one: Named, keyOf: KeyOf, service: string | undefined): Fields {
   switch (one.kind) {
     case "monitors":
-      return monitorFields(one, keyOf);
+      return monitorFields(one, keyOf, service);
     case "slos": {
       const made = sloDocument(one.raw, one.ref, (id) => keyOf("monitors", id));
       if (!made.ok) return refused(made.problems);
       const { env, team, ...fields } = made.layer;
-      return { ok: true, fields, env, team, notes: lostTags(made.lost) };
+      return { ok: true, fields, env, team, notes: lostTags(made.lost, service) };
     }
     case "dashboards":
       return dashboardFields(one, keyOf);
@@ -47,15 +51,17 @@ function refused(problems: readonly Problem[]): Fields {
   return { ok: false, why: problems.map(({ message }) => message) };
 }
 
-function lostTags(lost: readonly string[]): readonly Note[] {
-  return lost.map((tag) => ({ path: "tags", text: `no document can state the tag ${tag}` }));
+function lostTags(lost: readonly string[], service: string | undefined): readonly Note[] {
+  return lost
+    .filter((tag) => tag !== `service:${service}`)
+    .map((tag) => ({ path: "tags", text: `no document can state the tag ${tag}` }));
 }
 
-function monitorFields({ raw, ref }: Named, keyOf: KeyOf): Fields {
+function monitorFields({ raw, ref }: Named, keyOf: KeyOf, service: string | undefined): Fields {
   const made = monitorDocument(raw, ref);
   if (!made.ok) return refused(made.problems);
   const { env, team, ...layer } = made.layer;
-  const notes = [...lostTags(made.lost)];
+  const notes = [...lostTags(made.lost, service)];
   const query = withNames(layer.type, layer.query, keyOf, (text) => notes.push({ path: "query", text }));
   return { ok: true, fields: { ...layer, query }, env, team, notes };
 }
