@@ -1,6 +1,7 @@
 import type { DatadogReader, DatadogValidator, DatadogWriter } from "../../clients/datadog.ts";
 import { Organisation } from "../datadog/organisation.ts";
-import { MarkedObjects, type MarkedObjectsOptions, type MarkedTarget } from "../datadog/target.ts";
+import type { MarkedObjectsOptions, MarkedTarget } from "../datadog/marked.ts";
+import { MarkedObjects } from "../datadog/target.ts";
 import type { MonitorBody } from "./canonical.ts";
 import { monitorKind } from "./kind.ts";
 

@@ -4,7 +4,8 @@ import { canonicalDesired, type DashboardBody } from "../../controllers/dashboar
 import { dashboardKind } from "../../controllers/dashboards/kind.ts";
 import { ownerOfKey } from "../../controllers/datadog/mark.ts";
 import { Organisation } from "../../controllers/datadog/organisation.ts";
-import { MarkedObjects, type MarkedObjectsOptions } from "../../controllers/datadog/target.ts";
+import type { MarkedObjectsOptions } from "../../controllers/datadog/marked.ts";
+import { MarkedObjects } from "../../controllers/datadog/target.ts";
 import { withMark } from "../../controllers/datadog/text-mark.ts";
 import type { Json } from "../../controllers/monitors/canonical.ts";
 import { Budget } from "../../engine/budget.ts";

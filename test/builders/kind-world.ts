@@ -2,7 +2,8 @@ import { DatadogTransport } from "../../clients/datadog-transport.ts";
 import { datadogReader } from "../../clients/datadog.ts";
 import type { DatadogKind } from "../../controllers/datadog/kind.ts";
 import { Organisation } from "../../controllers/datadog/organisation.ts";
-import { MarkedObjects, type MarkedObjectsOptions } from "../../controllers/datadog/target.ts";
+import type { MarkedObjectsOptions } from "../../controllers/datadog/marked.ts";
+import { MarkedObjects } from "../../controllers/datadog/target.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 
 export interface KindWorldOptions<Body> extends Partial<

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 
 import { Organisation } from "../../controllers/datadog/organisation.ts";
-import type { MarkedObjectsOptions } from "../../controllers/datadog/target.ts";
+import type { MarkedObjectsOptions } from "../../controllers/datadog/marked.ts";
 import type { EntityBody } from "../../controllers/catalog/canonical.ts";
 import { Memory } from "../../engine/plan/memory.ts";
 import { catalogTarget, wishedEntity } from "../builders/catalog-world.ts";
