@@ -1,3 +1,4 @@
+import type { Consul } from "../clients/consul.ts";
 import { connect, type Connection } from "../controllers/datadog/connection.ts";
 import type { DatadogKind } from "../controllers/datadog/kind.ts";
 import { MarkedObjects } from "../controllers/datadog/target.ts";
@@ -11,6 +12,7 @@ import type { Desired, Withheld } from "../engine/plan/plan.ts";
 import { bind, References } from "../engine/plan/references.ts";
 import type { Snapshot } from "../engine/sources/snapshot.ts";
 import { rememberedOf } from "../engine/status/stored-object.ts";
+import { readOrganisation } from "./backups.ts";
 import type { Config } from "./config.ts";
 import type { ClusterFacts } from "./facts.ts";
 import type { Look } from "./look.ts";
@@ -43,12 +45,17 @@ interface KindsOptions {
   readonly clusterId: string;
   /** True if something is to be written. */
   readonly mayWrite?: boolean;
+  /** The Datadog organisation that was written to last, if it is remembered. */
+  readonly organisation?: number | undefined;
+  /** Hashes that a person approved. */
+  readonly approved?: ReadonlySet<string>;
 }
 
 /** Opens every kind that the leader keeps in Datadog. Calls nothing yet. */
-export function openKinds({ look, clusterId, mayWrite = false }: KindsOptions): OpenKinds {
+export function openKinds(options: KindsOptions): OpenKinds {
+  const { look, clusterId, mayWrite = false, organisation, approved = new Set() } = options;
   const { config, facts, snapshot } = look;
-  const deps = depsOf(config, clusterId, mayWrite);
+  const deps = { ...depsOf(config, clusterId, mayWrite), organisation, approved: () => approved };
   const registered = registeredKinds(deps);
   for (const { controller, memory } of registered) remember(memory, controller.name, facts);
   const references = new References(registered.map(({ controller }) => controller.name));
@@ -63,6 +70,22 @@ export function openKinds({ look, clusterId, mayWrite = false }: KindsOptions): 
     return { name, noun, kind: target.kind, target, memory, desired, waiting };
   });
   return { kinds, connection: connect(deps) };
+}
+
+/**
+ * Opens every kind for a command that writes.
+ *
+ * @throws {RefusedError} if the keys belong to another organisation than the one that the operator wrote to last.
+ */
+export async function openForWriting(
+  { look, clusterId, consul }: { readonly look: Look; readonly clusterId: string; readonly consul: Consul },
+  signal: AbortSignal,
+): Promise<OpenKinds> {
+  const organisation = await readOrganisation(consul, look.config.statePrefix, signal);
+  const approved = new Set(look.facts.approved.keys());
+  const opened = openKinds({ look, clusterId, mayWrite: true, organisation, approved });
+  await opened.connection?.organisation.expect(signal);
+  return opened;
 }
 
 /** What documents come to in every kind, offline. One for many documents: what didn't change isn't worked out again. */

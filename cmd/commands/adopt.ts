@@ -11,7 +11,7 @@ import { clusterIdOf, openConsul } from "../connect.ts";
 import { Existing } from "../existing.ts";
 import { knownServices } from "../facts.ts";
 import { keepForCommand } from "../keep-backup.ts";
-import { connected, kindNamed, openKinds, singularOf, type OpenKind } from "../kinds.ts";
+import { connected, kindNamed, openForWriting, singularOf, type OpenKind } from "../kinds.ts";
 import { withLock } from "../lock.ts";
 import { openLook, type Look } from "../look.ts";
 import { noSuchService } from "../names.ts";
@@ -41,7 +41,8 @@ export async function adopt(call: Call): Promise<number> {
   const { config, consul: reading, look: lookOnce } = openLook(call);
   const look = await lookOnce();
   const signal = AbortSignal.timeout(120_000);
-  const opened = openKinds({ look, clusterId: await clusterIdOf(config, reading, signal), mayWrite: true });
+  const clusterId = await clusterIdOf(config, reading, signal);
+  const opened = await openForWriting({ look, clusterId, consul: reading }, signal);
   const open = kindNamed(opened.kinds, kindName);
   const owner = ownerIn(key, open, look);
   const existing = new Existing(connected(opened).transport, open);

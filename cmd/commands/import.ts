@@ -9,7 +9,7 @@ import { IMPORTED_KINDS, type ImportedKind } from "../import/kinds.ts";
 import { documentsOf, type Imported } from "../import/documents.ts";
 import { named } from "../import/named.ts";
 import { adoptCommands, takeOver } from "../import/take-over.ts";
-import { connected, kindCompiler, openKinds, singularOf, type OpenKind } from "../kinds.ts";
+import { connected, kindCompiler, openForWriting, openKinds, singularOf, type OpenKind } from "../kinds.ts";
 import { openLook, type Look } from "../look.ts";
 import { printData, UsageError } from "../print.ts";
 import { printable } from "../terminal.ts";
@@ -27,7 +27,10 @@ export async function importObjects(call: Call): Promise<number> {
   const look = await lookOnce();
   const signal = AbortSignal.timeout(300_000);
   const clusterId = await clusterIdOf(config, consul, signal);
-  const opened = openKinds({ look, clusterId, mayWrite: flags.yes === true });
+  const opened =
+    flags.yes === true
+      ? await openForWriting({ look, clusterId, consul }, signal)
+      : openKinds({ look, clusterId });
   const { transport } = connected(opened);
   const kinds = new Map(opened.kinds.map((open) => [open.name, open]));
   const filter = { ids: flags.id ?? [], glob: flags.name, tags: flags.tag ?? [] };

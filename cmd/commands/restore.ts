@@ -8,7 +8,7 @@ import type { Call } from "../call.ts";
 import { clusterIdOf, openConsul } from "../connect.ts";
 import { Existing } from "../existing.ts";
 import { keepForCommand } from "../keep-backup.ts";
-import { connected, kindNamed, openKinds, type OpenKind } from "../kinds.ts";
+import { connected, kindNamed, openForWriting, type OpenKind } from "../kinds.ts";
 import { sinceCell } from "../lists/cells.ts";
 import { withLock } from "../lock.ts";
 import { openLook, type Look } from "../look.ts";
@@ -44,7 +44,7 @@ export async function restore(call: Call): Promise<number> {
   }
   const look = await lookOnce();
   const clusterId = await clusterIdOf(config, consul, signal);
-  const opened = openKinds({ look, clusterId, mayWrite: true });
+  const opened = await openForWriting({ look, clusterId, consul }, signal);
   const open = kindNamed(opened.kinds, given!);
   const { backups: kept } = await readBackups(source, `${open.name}/`, signal);
   const backup = chosenBackup(kept, { controller: open.name, key, at: flags.at });

@@ -1,7 +1,7 @@
 import type { Wish } from "../../crds/resolve.ts";
 import { compileEach, remember, type Compiled } from "../../engine/plan/compile.ts";
 import type { Desired, DesiredObject } from "../../engine/plan/plan.ts";
-import { reference } from "../../engine/plan/references.ts";
+import { reference } from "../../engine/plan/tokens.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import { markTags } from "../datadog/mark.ts";
 import type { Json } from "../monitors/canonical.ts";

@@ -2,7 +2,7 @@ import { dashboardDefinition, type DashboardDefinition } from "../../crds/dashbo
 import { explainIssue } from "../../crds/issues.ts";
 import { below } from "../../crds/placeholders.ts";
 import type { Problem } from "../../crds/problem.ts";
-import { reference } from "../../engine/plan/references.ts";
+import { reference } from "../../engine/plan/tokens.ts";
 import { filledIn } from "../datadog/filled-in.ts";
 import { withoutMark } from "../datadog/text-mark.ts";
 import { isEmpty, isObject, text, type Json } from "../monitors/canonical.ts";

@@ -1,5 +1,5 @@
 import { SHORT_REFERENCES } from "../../crds/placeholders.ts";
-import { reference } from "../../engine/plan/references.ts";
+import { reference } from "../../engine/plan/tokens.ts";
 
 const SHORT = new RegExp(
   `\\$\\{(${Object.keys(SHORT_REFERENCES).join("|")}):([^{}|]+)(?:\\|([^{}]*))?\\}`,

@@ -1,7 +1,7 @@
 import type { Problem } from "../../crds/problem.ts";
 import type { Compiled } from "../../engine/plan/compile.ts";
 import { compareText, type DesiredObject } from "../../engine/plan/plan.ts";
-import { reference } from "../../engine/plan/references.ts";
+import { reference } from "../../engine/plan/tokens.ts";
 import { ownerTag } from "../datadog/mark.ts";
 import { withMark } from "../datadog/text-mark.ts";
 import { canonicalDesired, type DowntimeBody } from "./canonical.ts";

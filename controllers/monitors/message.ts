@@ -1,7 +1,7 @@
 import { DEFAULT_TEMPLATE, TEMPLATE_VARIABLES } from "../../crds/message-template.ts";
 import { handlesText, type Notify } from "../../crds/notify.ts";
 import { fillInText, placeholdersIn, type Pack, type Variables } from "../../crds/pack.ts";
-import { reference } from "../../engine/plan/references.ts";
+import { reference } from "../../engine/plan/tokens.ts";
 import type { Definition } from "./definition.ts";
 
 /** What a message says besides what the monitor itself says. */

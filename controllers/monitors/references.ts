@@ -1,6 +1,6 @@
 import { isSlug } from "../../crds/names.ts";
 import { didYouMean } from "../../crds/suggest.ts";
-import { reference } from "../../engine/plan/references.ts";
+import { reference } from "../../engine/plan/tokens.ts";
 import { problem, type MonitorProblem } from "./comparison.ts";
 
 /** Where a monitor stands, so that it may name its neighbours by name alone. */

@@ -1,5 +1,5 @@
 import { SLO_DEFAULTS, sloThresholds, type SloLayer } from "../../crds/slo.ts";
-import { reference } from "../../engine/plan/references.ts";
+import { reference } from "../../engine/plan/tokens.ts";
 import type { Json } from "../monitors/canonical.ts";
 
 /** Keys of the monitors that an SLO measures. @param service Whose names without a slash are. */

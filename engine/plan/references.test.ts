@@ -3,7 +3,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 
 import { RecordWorld, type Fields, type RecordWishes } from "../../test/builders/record-world.ts";
 import type { Desired, DesiredObject } from "./plan.ts";
-import { bind, Binder, reference, References, referencesIn } from "./references.ts";
+import { bind, Binder, References } from "./references.ts";
+import { reference, referencesIn } from "./tokens.ts";
 
 function desiredOf(bodies: Readonly<Record<string, Fields>>): Desired<Fields> {
   const objects = Object.entries(bodies).map(([key, body]): [string, DesiredObject<Fields>] => [

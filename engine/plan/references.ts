@@ -1,57 +1,7 @@
 import { changedKeys, patched } from "./patch.ts";
 import type { Desired, DesiredObject, Withheld } from "./plan.ts";
+import { NO_REFERENCES, reference, referencesIn, replaced, type Reference } from "./tokens.ts";
 import { Uses } from "./uses.ts";
-
-/**
- * Another object of ours, named in a text of a desired body: `${monitors:ray/queue-too-long}`, or with what
- * stands there while it doesn't exist: `${dashboards:_dashboards/overview|lists}`.
- */
-export interface Reference {
-  /** The controller that keeps the object. */
-  readonly controller: string;
-  readonly key: string;
-  /** What the text says while the object doesn't exist. Undefined: whoever refers to it waits. */
-  readonly fallback: string | undefined;
-}
-
-const TOKEN = /\$\{([a-z][a-z-]*):([^{}|]+)(?:\|([^{}]*))?\}/g;
-
-/** Writes a reference into a text of a desired body. */
-export function reference(controller: string, key: string, fallback?: string): string {
-  return `\${${controller}:${key}${fallback === undefined ? "" : `|${fallback}`}}`;
-}
-
-/** The references in the texts of a body, each once, in the order in which they appear. */
-export function referencesIn(body: unknown): readonly Reference[] {
-  const found = new Map<string, Reference>();
-  collect(body, found);
-  return found.size === 0 ? NO_REFERENCES : [...found.values()];
-}
-
-const NO_REFERENCES: readonly Reference[] = [];
-
-function collect(value: unknown, found: Map<string, Reference>): void {
-  if (typeof value === "string") {
-    if (!value.includes("${")) return;
-    for (const [token, controller, key, fallback] of value.matchAll(TOKEN))
-      found.set(token, { controller: controller!, key: key!, fallback });
-  } else if (typeof value === "object" && value !== null)
-    for (const inner of Object.values(value)) collect(inner, found);
-}
-
-/** A body with its references replaced. */
-function replaced(value: unknown, textOf: (reference: Reference) => string): unknown {
-  if (typeof value === "string") {
-    return value.includes("${")
-      ? value.replaceAll(TOKEN, (_token, controller: string, key: string, fallback: string | undefined) =>
-          textOf({ controller, key, fallback }),
-        )
-      : value;
-  }
-  if (Array.isArray(value)) return value.map((item) => replaced(item, textOf));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, replaced(inner, textOf)]));
-}
 
 interface Kind {
   /** How the other system names each object: a monitor's number. By key. */
@@ -64,6 +14,10 @@ interface Kind {
   isSettled: boolean;
 }
 
+function newKind(isSettled: boolean): Kind {
+  return { refs: new Map(), wished: undefined, held: new Map(), isSettled };
+}
+
 /** Where the controllers of a role find one another's objects. One for all of them. */
 export class References {
   /** What the objects of each controller use. */
@@ -72,17 +26,10 @@ export class References {
   readonly #listeners = new Set<() => void>();
   #version = 0;
 
-  /**
-   * @param controllers Names of those that run.
-   * @param absent Names of those that don't, such as for want of a key: nothing of theirs is to be found.
-   */
+  /** @param absent Controllers that don't run, such as for want of a key: nothing of theirs is to be found. */
   constructor(controllers: Iterable<string> = [], absent: Iterable<string> = []) {
-    for (const [names, isSettled] of [
-      [absent, true],
-      [controllers, false],
-    ] as const)
-      for (const name of names)
-        this.#kinds.set(name, { refs: new Map(), wished: undefined, held: new Map(), isSettled });
+    for (const name of absent) this.#kinds.set(name, newKind(true));
+    for (const name of controllers) this.#kinds.set(name, newKind(false));
   }
 
   /** Another number whenever other objects exist than before. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import type { Action, DesiredObject, ObservedObject, Plan } from "./plan.ts";
-import { Binder, reference, References } from "./references.ts";
+import { Binder, References } from "./references.ts";
+import { reference } from "./tokens.ts";
 import { awaitUsers, type Use } from "./uses.ts";
 
 /** A body is the refs that an object uses, of its own controller. */

@@ -147,3 +147,20 @@ test("an unknown key and an unknown time get the nearest right ones", async () =
   expect((await world.run("restore monitors app/laod")).err).toContain("did you mean app/load?");
   expect((await world.run("restore monitor app/load --at 1999")).err).toContain("There are 20");
 });
+
+test.for([
+  ["restore monitors app/load --yes"],
+  ["adopt monitor 7 app/load --yes"],
+  ["import monitors --adopt --yes"],
+] as const)("%s writes nothing into another organisation than the operator's", async ([command]) => {
+  const world = await startChanged();
+  await world.run("pause app");
+  world.consul.put("dd-observe/state/organisation", "999");
+  const writes = world.datadog.writes;
+
+  const { exit, err } = await world.run(command);
+
+  expect(exit).toBe(1);
+  expect(err).toContain("until now they belonged to 999");
+  expect(world.datadog.writes).toBe(writes);
+});
