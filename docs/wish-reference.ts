@@ -39,12 +39,26 @@ monitors:
     type: query alert
     query: avg(last_5m):sum:ray.tasks{\${scope},state:pending*} > \${critical}
     critical: 1000
+  stuck: # a composite joins others by their names
+    type: composite
+    query: \${monitor:queue-too-long} && !\${monitor:no-active-nodes}
 slos:
   requests: # one of your own
     type: metric
     numerator: sum:ray.serve.num_http_requests{\${scope}}.as_count() - sum:ray.serve.num_http_error_requests{\${scope}}.as_count()
     denominator: sum:ray.serve.num_http_requests{\${scope}}.as_count()
     target: 99.5
+dashboards:
+  overview:
+    definition: # as Datadog exports it
+      title: Ray at a glance
+      layout_type: ordered
+      widgets:
+        - definition:
+            type: timeseries
+            title: Waiting tasks
+            requests: [{ q: "sum:ray.tasks{\${scope},state:pending*}", display_type: line }]
+        - definition: { type: slo, slo_id: "\${slo:requests}", view_type: detail, time_windows: [30d], view_mode: overall }
 downtimes:
   nightly-batch: { recurrences: [{ rrule: "FREQ=DAILY", duration: 2h }], timezone: Europe/Berlin, monitors: [queue-too-long] }
 metrics:
@@ -55,6 +69,8 @@ drift: correct
 freeze: [{ days: [sat, sun], from: "00:00", to: "24:00", timezone: Europe/Berlin }]
 deletion: delete
 \`\`\`
+
+Inside \`{…}\` and \`[…]\` a text with braces, brackets or commas needs quotes; so does one with a colon and a blank, or with \`@\`, \`!\` or \`*\` at its beginning.
 
 \`dd-observe validate FILE\` checks a document offline, \`dd-observe explain FIELD\` says what is written here, and \`crds/schemas/wish.json\` completes names in an editor:
 
@@ -215,7 +231,9 @@ function only(document: z.ZodObject, object: z.ZodObject): JsonSchema {
 
 function fieldsTable(schema: JsonSchema, tagHead = "as a tag"): string {
   const isTagged = tagHead !== "";
-  const rows = fieldRows(schema).map(([path, type, byDefault, description]) => {
+  // A service's table has the fields of a freeze; all others need them no more than once.
+  const all = fieldRows(schema).filter(([path]) => isTagged || !path.startsWith("freeze[]"));
+  const rows = all.map(([path, type, byDefault, description]) => {
     const tag = TAG_OF_FIELD.get(path);
     const tagCell = tag === undefined ? "" : code(`dd-observe.${tag}=…`);
     return [code(path), type, byDefault, description, ...(isTagged ? [tagCell] : [])];
@@ -234,6 +252,12 @@ function fieldRows(schema: JsonSchema, prefix = ""): readonly (readonly [string,
     const description = `${field.description ?? ""}${shown.length === 0 ? "" : ` Such as ${shown.join(", ")}.`}`;
     const byDefault = field.default === undefined ? "" : code(JSON.stringify(field.default));
     const row = [path, [typeInWords(field), ...limits].join(", "), byDefault, description] as const;
-    return [row, ...fieldRows(field, `${path}.`)];
+    return [row, ...fieldRows(field, `${path}.`), ...entryRows(field, path)];
   });
+}
+
+/** Fields of a list's entries; those that are Datadog's own words are left to Datadog's pages. */
+function entryRows({ items }: JsonSchema, path: string): ReturnType<typeof fieldRows> {
+  const isOurs = Object.values(items?.properties ?? {}).every(({ description = "" }) => description !== "");
+  return items === undefined || !isOurs ? [] : fieldRows(items, `${path}[].`);
 }

@@ -33,7 +33,7 @@ function formatExplanation(
   if (children.length === 0) return head;
   const list = children.map(
     (child) =>
-      `  ${paint("cyan", child.name)}  ${paint("dim", child.type)}\n${wrap(child.description, width, "    ")}\n`,
+      `  ${paint("cyan", child.name)}  ${paint("dim", child.type)}\n${child.description === "" ? "" : `${wrap(child.description, width, "    ")}\n`}`,
   );
   return `${head}\n${paint("bold", "FIELDS:")}\n${list.join("")}`;
 }
