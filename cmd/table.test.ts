@@ -23,6 +23,24 @@ test("cuts only flexible columns, and only as far as the width asks for", () => 
   expect(lines[1]).toHaveLength(40);
 });
 
+test("leaves spare columns out, the last one first, where cutting isn't enough", () => {
+  const columns = [
+    { head: "NAME" },
+    { head: "PACK", spare: true },
+    { head: "SINCE", spare: true },
+    { head: "MESSAGE", flexible: true },
+  ];
+  const rows = [["a-long-name", "generic", "12m", "a message that is longer than that"]];
+
+  const heads = [60, 34, 25].map((width) => formatTable(columns, rows, { width }).split("\n")[0]);
+
+  expect(heads).toEqual([
+    "NAME         PACK     SINCE  MESSAGE",
+    "NAME         PACK     MESSAGE",
+    "NAME         MESSAGE",
+  ]);
+});
+
 test("cuts nothing where nobody looks", () => {
   const message = "x".repeat(500);
 

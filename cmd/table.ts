@@ -4,6 +4,8 @@ export interface Column {
   readonly head: string;
   /** True if it may be cut where the line is too long. */
   readonly flexible?: boolean;
+  /** True if it may be left out where the line is too long even so. */
+  readonly spare?: boolean;
 }
 
 /** Text, or text with a style. */
@@ -21,16 +23,30 @@ const GAP = "  ";
 /** A flexible column is never cut shorter than this. */
 const LEAST = 10;
 
-/** Lays out a table, its last line ended. Cells have one line each; a long one ends in … where the width asks for it. */
+/**
+ * Lays out a table, its last line ended. Cells have one line each; a long one ends in … where the width asks for it,
+ * and where that isn't enough, spare columns are left out, the last one first.
+ */
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
-  { width, paint = plain, indent = "" }: TableLook = {},
+  look: TableLook = {},
 ): string {
+  const { width, paint = plain, indent = "" } = look;
   const texts = rows.map((row) => columns.map((_column, at) => oneLine(textOf(row[at] ?? ""))));
   const natural = columns.map(({ head }, at) =>
     Math.max(lengthOf(head), ...texts.map((row) => lengthOf(row[at]!))),
   );
+  const least = columns.map(({ flexible }, at) =>
+    flexible === true ? Math.min(LEAST, natural[at]!) : natural[at]!,
+  );
+  const spare = columns.findLastIndex((column) => column.spare === true);
+  if (width !== undefined && spare !== -1 && lineLength(least) > width - indent.length)
+    return formatTable(
+      columns.toSpliced(spare, 1),
+      rows.map((row) => row.toSpliced(spare, 1)),
+      look,
+    );
   const widths = width === undefined ? natural : fitted(columns, natural, width - indent.length);
   const line = (cells: readonly string[], style: (at: number) => Style | undefined): string => {
     const padded = cells.map((text, at) => {
@@ -48,10 +64,14 @@ export function formatTable(
   return `${[head, ...body].join("\n")}\n`;
 }
 
+function lineLength(widths: readonly number[]): number {
+  return widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1));
+}
+
 /** Takes from the longest flexible column what is too much, until the line fits or nothing more can be taken. */
 function fitted(columns: readonly Column[], natural: readonly number[], width: number): readonly number[] {
   const widths = [...natural];
-  let excess = widths.reduce((sum, one) => sum + one, GAP.length * (columns.length - 1)) - width;
+  let excess = lineLength(widths) - width;
   while (excess > 0) {
     let longest = -1;
     for (const [at, { flexible }] of columns.entries()) {

@@ -22,7 +22,7 @@ export function cliReference(): string {
 
 ${table(["command", "what it does"], overview)}
 
-Every command has \`--help\`. What can be set by a flag can be set by the environment as well: [configuration.md](configuration.md). Answers go to standard output, errors and notes to standard error. Colours appear on a terminal only; \`NO_COLOR\` switches them off, \`FORCE_COLOR\` on. Tables are cut to the width of the terminal, and not at all in a pipe. No output holds a token or a key.
+Every command has \`--help\`. What can be set by a flag can be set by the environment as well: [configuration.md](configuration.md). Answers go to standard output, errors and notes to standard error. Colours appear on a terminal only; \`NO_COLOR\` switches them off, \`FORCE_COLOR\` on. On a terminal tables are cut to its width, and \`get\` leaves columns out where that is not enough; \`-o wide\` and a pipe get everything. No output holds a token or a key.
 
 Unless it says otherwise, a command ends with 0 for success and 1 for an error.
 

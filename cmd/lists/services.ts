@@ -31,12 +31,12 @@ export async function listServices(opened: Opened, names: readonly string[]): Pr
     listing: {
       columns: [
         { head: "NAME" },
-        { head: "PACK" },
+        { head: "PACK", spare: true },
         { head: "READY" },
         { head: "REASON" },
-        { head: "OBJECTS" },
-        { head: "FILES" },
-        { head: "SINCE" },
+        { head: "OBJECTS", flexible: true },
+        { head: "FILES", spare: true },
+        { head: "SINCE", spare: true },
         { head: "PER KIND", isWide: true },
         { head: "BY", isWide: true },
         { head: "NODES", isWide: true },
