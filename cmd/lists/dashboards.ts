@@ -5,15 +5,14 @@ import { UsageError } from "../print.ts";
 import type { Cell } from "../table.ts";
 import type { Listed, Opened } from "./listing.ts";
 
-/** @param names Keys, `_dashboards/infrastructure-overview`; owners; or names of dashboards of no service. */
+/** @param names Keys, `_dashboards/infrastructure-overview`; owners; or what stands behind a key's slash. */
 export async function listDashboards(opened: Opened, names: readonly string[]): Promise<Listed> {
   const look = await opened.look();
   const { dashboards, bodies, held } = await viewDashboards(look);
   const isNamed = ({ key, owner }: DashboardView, name: string): boolean =>
-    name === key || name === owner || `_dashboards/${name}` === key;
+    name === key || name === owner || key.slice(key.indexOf("/") + 1) === name;
   const keysHeld = [...held].filter(([key]) => key.startsWith("_dashboards/") || key.includes("/"));
-  const isHeld = (name: string): boolean =>
-    keysHeld.some(([key]) => key === name || key === `_dashboards/${name}` || key.startsWith(`${name}/`));
+  const isHeld = (name: string): boolean => keysHeld.some(([key]) => isKeyNamed(key, name));
   const unknown = names.find((name) => !dashboards.some((one) => isNamed(one, name)) && !isHeld(name));
   if (unknown !== undefined) throw noSuchDashboard(unknown, dashboards);
   const shown = dashboards.filter((one) => names.length === 0 || names.some((name) => isNamed(one, name)));
@@ -40,7 +39,7 @@ export async function listDashboards(opened: Opened, names: readonly string[]): 
       ]),
       data: shown,
       notes: keysHeld
-        .filter(([key]) => isDashboardKey(key))
+        .filter(([key]) => isDashboardKey(key) && isAsked(key, names))
         .map(([key, why]) => `${key} cannot be made: ${why}`),
       page: body === undefined ? undefined : () => dashboardPage(body),
     },
@@ -50,6 +49,14 @@ export async function listDashboards(opened: Opened, names: readonly string[]): 
 /** What is held of other folders, such as a broken `_monitors/disk`, is told of by their own lists. */
 function isDashboardKey(key: string): boolean {
   return key.startsWith("_dashboards/") || !key.startsWith("_");
+}
+
+function isKeyNamed(key: string, name: string): boolean {
+  return key === name || key === `_dashboards/${name}` || key.startsWith(`${name}/`);
+}
+
+function isAsked(key: string, names: readonly string[]): boolean {
+  return names.length === 0 || names.some((name) => isKeyNamed(key, name));
 }
 
 function stateCell(state: string): Cell {

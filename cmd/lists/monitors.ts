@@ -37,7 +37,11 @@ export async function listMonitors(opened: Opened, names: readonly string[]): Pr
       data: wanted,
       notes: [
         ...[...held]
-          .filter(([key]) => (isReserved(key) ? isGlobalMonitorName(key) : key.includes("/")))
+          .filter(
+            ([key]) =>
+              (isReserved(key) ? isGlobalMonitorName(key) : key.includes("/")) &&
+              (names.length === 0 || names.includes(key) || names.includes(ownerOfKey(key))),
+          )
           .map(([key, why]) => `${key} cannot be made: ${why}`),
         ...(notAsked === undefined ? [] : [`The state is not known: ${notAsked}.`]),
       ],

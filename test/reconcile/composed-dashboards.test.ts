@@ -281,7 +281,7 @@ describe("what people see of dashboards", () => {
     );
 
     const overview = await world.run(`get dashboards infrastructure-overview -o html`);
-    const own = await world.run("get dashboards _dashboards/a -o html");
+    const own = await world.run("get dashboards a -o html");
     const all = await world.run("get dashboards -o html");
     const none = await world.run("get dashboards infrastructure-overveiw -o html");
 

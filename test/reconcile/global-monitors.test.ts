@@ -191,6 +191,26 @@ describe("a monitor of no service", () => {
     expect(explained.out).toContain("Who is notified: a list");
   });
 
+  test("is found by those who leave its folder out", async () => {
+    const world = await startWorld();
+    world.consul.put(DOCUMENT, DISK);
+
+    const described = await world.run("describe disk-full");
+
+    expect(described.err).toContain("did you mean _monitors/disk-full?");
+  });
+
+  test("that is broken isn't told of to those who ask for others", async () => {
+    const world = await startWorld();
+    world.consul.put(DOCUMENT, `${DISK}notfy: ['@slack-ops']\n`);
+    world.consul.put("observability/_monitors/other", DISK);
+
+    const listed = await world.run("get monitors _monitors/other");
+
+    expect(listed.out).toContain("_monitors/other");
+    expect(listed.out).not.toContain("cannot be made");
+  });
+
   test("becomes an existing monitor by adopt", async () => {
     const world = await startWorld();
     const id = world.datadog.add({
