@@ -106,7 +106,7 @@ Under \`dashboards.<name>\`. A definition inherited from \`_defaults\` is replac
 
 ${fieldsTable(jsonSchemaOf(dashboardLayer), "")}
 
-What Datadog sets itself (\`id\`, \`url\`, author and times) is left out. In its texts \`\${scope}\`, \`\${service}\`, \`\${env}\`, \`\${team}\`, \`\${cluster}\` and \`\${option.<name>}\` are filled in; any other \`\${name}\` is a mistake. \`\${slos:<service>/<name>}\`, \`\${monitors:…}\` and \`\${dashboards:…}\` stand for the id of another object of dd-observe's; until that exists the dashboard waits, unless there is a text to take instead: \`\${dashboards:_dashboards/x|lists}\`.
+What Datadog sets itself (\`id\`, \`url\`, author and times) is left out. In its texts \`\${scope}\`, \`\${service}\`, \`\${env}\`, \`\${team}\`, \`\${cluster}\` and \`\${option.<name>}\` are filled in; any other \`\${name}\` is a mistake. \`\${slos:<service>/<name>}\`, \`\${monitors:…}\` and \`\${dashboards:…}\` stand for the id of another object of dd-observe's (of the same service \`\${slo:<name>}\`, \`\${monitor:<name>}\`, \`\${dashboard:<name>}\` do); until that exists the dashboard waits, unless there is a text to take instead: \`\${dashboards:_dashboards/x|lists}\`.
 
 ## A downtime's fields
 
