@@ -313,6 +313,18 @@ test("what people put into the target before they wrote the wish is not made a s
   expect(world.target.writes()).toEqual(["create chat/a", "update ray/noisy"]);
 });
 
+test("what stands there as it is wished is remembered, though nobody had to write it", async () => {
+  const world = startLoop();
+  world.target.put("ray/noisy", "1");
+
+  world.wish({ ray: { noisy: "1" } });
+  await world.clock.advance(0);
+
+  expect(world.target.writes()).toEqual([]);
+  const stored = new Map(world.board.takeChanged(10)).get("ray");
+  expect(stored?.objects).toMatchObject([{ controller: "toys", key: "ray/noisy", ref: "1" }]);
+});
+
 test("a wish that only changes what is there costs no list", async () => {
   const world = startLoop();
   world.wish({ ray: { a: "1" } });

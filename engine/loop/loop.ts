@@ -4,6 +4,7 @@ import { changesIn } from "./changes.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { ObservedCache } from "./observed.ts";
 import { DriftNotes } from "./drift-notes.ts";
+import { Found } from "./found.ts";
 import type { LoopOptions, Preview } from "./loop-options.ts";
 import { scheduleNext } from "./next-pass.ts";
 import { noteIntents } from "./intent-log.ts";
@@ -36,6 +37,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
   readonly #cache = new ObservedCache<Body>();
   readonly #refusals: Refusals<Body>;
   readonly #driftNotes: DriftNotes | undefined;
+  readonly #found: Found<Body>;
   readonly #verification: Verification;
   readonly #urgency = new Urgency();
   readonly #referring: Referring<Body>;
@@ -59,6 +61,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#refusals = new Refusals(this.#clock);
     this.#driftNotes =
       options.memory === undefined ? undefined : new DriftNotes(options.memory, options.board);
+    this.#found = new Found({ ...options, cache: this.#cache, memory: options.memory });
     const { controller, references } = options;
     const onNews = (): void => this.#schedule.request();
     this.#referring = new Referring({ controller, references, cache: this.#cache, onNews });
@@ -158,6 +161,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);
     const changes = changesIn(report, this.#options.memory);
     if (changes.length > 0) this.#options.onChanges?.(changes, snapshot);
+    if (report.error === undefined) this.#found.note(desired);
     this.#driftNotes?.note(report);
     this.#publisher.publish(snapshot, desired, report, changed);
     this.#referring.noteRefs(report);
