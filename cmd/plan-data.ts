@@ -53,7 +53,7 @@ export interface PlannedChange {
   readonly error?: { readonly reason: string; readonly message: string };
 }
 
-export interface WithheldChange extends Pick<PlannedChange, "type" | "key" | "owner" | "ref"> {
+export interface WithheldChange extends Pick<PlannedChange, "type" | "key" | "owner" | "ref" | "fields"> {
   readonly reason: string;
   readonly message: string;
 }
@@ -126,7 +126,8 @@ function plannedChange(action: Action<unknown>): PlannedChange {
 
 function withheldChange({ action, reason, message }: Withheld<unknown>): WithheldChange {
   const ref = action.type === "create" ? undefined : action.observed.ref;
-  return { type: action.type, key: keyOf(action), owner: ownerOf(action), ref, reason, message };
+  const fields = action.type === "update" ? action.changes : [];
+  return { type: action.type, key: keyOf(action), owner: ownerOf(action), ref, fields, reason, message };
 }
 
 /** What a person calls the object: the title of a monitor, an SLO or a dashboard, a metric, a downtime's scope, a file's place. */

@@ -25,6 +25,7 @@ test("tells what is kept back for one reason once, with the first names and the 
     key: `ray/m${at}`,
     owner: "ray",
     ref: String(at),
+    fields: [],
     reason: "BrakeEngaged",
     message: "this pass would delete 40 of 40 objects. If it is right: dd-observe approve 3f2a9c01d4be",
   }));
@@ -58,7 +59,14 @@ test("tells a wish that cannot be read once, though both roles see it", () => {
 
 test("what is retained as wished is nothing to act on", () => {
   const withheld = [
-    { type: "delete" as const, key: "ray/a", owner: "ray", reason: "Retained", message: "the wish said so" },
+    {
+      type: "delete" as const,
+      key: "ray/a",
+      owner: "ray",
+      fields: [],
+      reason: "Retained",
+      message: "the wish said so",
+    },
   ];
 
   expect(countsOf([role({ withheld })]).withheld).toBe(0);

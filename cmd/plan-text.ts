@@ -50,7 +50,7 @@ function formatController(role: RolePlan, one: ControllerPlan, look: Look): stri
   const longest = Math.min(48, Math.max(0, ...one.changes.map(({ key }) => key.length)));
   const lines = [
     ...one.changes.flatMap((change) => formatChange(change, longest, look)),
-    ...formatWithheld(one.withheld, look),
+    ...formatWithheld(one, look),
     ...formatKept(one.drift, look),
     ...one.problems.map((problem) => note("red", "!", `${problem.owner}: ${problem.message}`, look)),
   ];
@@ -153,7 +153,11 @@ export function changedLines(
 }
 
 /** What is kept back for one reason is told together: a brake on a thousand deletes is one thing to say. */
-function formatWithheld(withheld: readonly WithheldChange[], look: Look): readonly string[] {
+function formatWithheld(
+  { withheld, drift }: Pick<ControllerPlan, "withheld" | "drift">,
+  look: Look,
+): readonly string[] {
+  const edited = new Set(drift.map(({ key }) => key));
   const byReason = new Map<string, WithheldChange[]>();
   for (const one of withheld) {
     const name = `${one.reason}\0${one.message}`;
@@ -166,6 +170,11 @@ function formatWithheld(withheld: readonly WithheldChange[], look: Look): readon
     return [
       note(reason === "BrakeEngaged" ? "red" : "yellow", "kept back:", `${reason}: ${message}`, look),
       look.paint("dim", wrap(names.join(", "), look.width, "      ")),
+      // What people changed is told by itself, with when and by whom.
+      ...group
+        .filter(({ key }) => reason === "Frozen" && !edited.has(key))
+        .slice(0, MOST_NAMES)
+        .flatMap(({ fields }) => fields.flatMap((field) => formatField(field, look))),
     ];
   });
 }

@@ -379,6 +379,21 @@ const steps = fc.array(
   { maxLength: 8 },
 );
 
+test("after a wish that follows an edit, the next edit is one as well", async () => {
+  const world = startWorld();
+  const wishOf = (a: number) => ({ toys: { "ray/a": { body: { a, b: 0 }, drift: REPORT } } });
+  await world.wish(wishOf(0));
+  world.system.edit("ray/a", { a: 2 });
+  await world.resync();
+  await world.wish(wishOf(2));
+
+  world.system.edit("ray/a", { b: 1 });
+  await world.resync();
+
+  expect(world.system.world()).toEqual({ "ray/a": { a: 2, b: 1 } });
+  expect(world.condition("ray")).toMatchObject({ reason: "DriftReported" });
+});
+
 test("whatever people edit and wish, each field is as wished but for edits that are still allowed", async () => {
   await fc.assert(
     fc.asyncProperty(fc.record({ a: RULES, b: RULES, c: RULES }), steps, async (fields, all) => {

@@ -43,6 +43,20 @@ test("nothing is made, changed or deleted in a window, of nobody else anything i
   expect(world.condition("web")?.status).toBe("True");
 });
 
+test("what people change in a window is noted field by field, and stays until its end", async () => {
+  const world = startWorld();
+  await world.wish({ toys: { "ray/a": { a: 1 } } });
+  const window = windowOf(world);
+  await world.wish({ toys: { "ray/a": { a: 1 } } }, [], { ray: [window] });
+  world.system.edit("ray/a", { a: 9 });
+
+  await world.resync();
+
+  expect(world.storedObject("ray/a")?.drift).toMatchObject([
+    { path: "a", wanted: 1, found: 9, until: window.to },
+  ]);
+});
+
 test("all of it is made good at the window's end, without anybody's doing", async () => {
   const world = startWorld();
   await world.wish({ toys: { "ray/a": { a: 1 }, "ray/b": { a: 1 } } });

@@ -2,7 +2,7 @@ import type { Frozen } from "../../crds/freeze.ts";
 import { subjectOf } from "../../crds/names.ts";
 import { pausedMessage } from "../status/conditions.ts";
 import { hashOf } from "../hash.ts";
-import { keepDrift, type FieldGroup } from "./drift.ts";
+import { keepDrift, type DriftedField, type FieldGroup } from "./drift.ts";
 import type { Memory } from "./memory.ts";
 import {
   compareText,
@@ -71,8 +71,8 @@ type Reason = { readonly reason: string; readonly message: string } | undefined;
 export const POLICIES: readonly PlanPolicy[] = [
   leaveFinished,
   respectPause,
-  respectFreeze,
   keepDrift,
+  respectFreeze,
   skipRefused,
   retain,
   waitOutGrace,
@@ -105,10 +105,20 @@ export function respectPause<Body>(plan: Plan<Body>, { desired }: PolicyGround<B
 /** In a freeze nothing of an owner is created, changed or deleted. */
 export function respectFreeze<Body>(plan: Plan<Body>, { frozen }: PolicyGround<Body>): Plan<Body> {
   if (frozen === undefined) return plan;
-  return withhold(plan, (action) => {
+  const drift = new Map(plan.drift);
+  const result = withhold(plan, (action) => {
     const window = frozen(ownerOf(action));
-    return window === undefined ? undefined : { reason: "Frozen", message: frozenMessage(window) };
+    if (window === undefined) return undefined;
+    const edits = drift.get(keyOf(action));
+    // What people changed stays at least so long.
+    if (edits !== undefined) drift.set(keyOf(action), keptAtLeast(edits, window.untilMs));
+    return { reason: "Frozen", message: frozenMessage(window) };
   });
+  return drift.size === 0 ? result : { ...result, drift };
+}
+
+function keptAtLeast(edits: readonly DriftedField[], untilMs: number): readonly DriftedField[] {
+  return edits.map((edit) => ({ ...edit, until: Math.max(edit.until ?? untilMs, untilMs) }));
 }
 
 function frozenMessage({ untilMs, reason }: Frozen): string {

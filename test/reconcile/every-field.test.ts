@@ -240,7 +240,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 /** What becomes of an object; it is not sent. */
-const NOT_SENT = ["drift"];
+const NOT_SENT: ReadonlySet<string> = new Set(["drift"]);
 
 function serviceOf(field: string): string {
   return `s-${field.toLowerCase().replaceAll("_", "-")}`;
@@ -266,10 +266,9 @@ test.for(KINDS)("every field of a document arrives at Datadog: $kind", async (of
 
   await using world = await applied(of);
 
-  expect(Object.keys(cases).toSorted()).toEqual(fields.filter((one) => !NOT_SENT.includes(one)).toSorted());
+  expect(Object.keys(cases).toSorted()).toEqual(fields.filter((one) => !NOT_SENT.has(one)).toSorted());
   for (const [field, { arrives }] of Object.entries(cases)) {
     const objects = world.datadog.objects(kind).filter((object) => isOf(object, serviceOf(field)));
-    expect(objects, field).toHaveLength(1);
-    expect([field, objects[0]]).toMatchObject([field, arrives]);
+    expect([field, objects]).toMatchObject([field, [arrives]]);
   }
 });
