@@ -325,6 +325,21 @@ test("what stands there as it is wished is remembered, though nobody had to writ
   expect(stored?.objects).toMatchObject([{ controller: "toys", key: "ray/noisy", ref: "1" }]);
 });
 
+test("whoever is new is not ready before the first pass has ended", async () => {
+  const world = startLoop();
+  const gate = Promise.withResolvers<void>();
+  world.target.before = async (what) => (what === "create ray/noisy" ? await gate.promise : undefined);
+
+  world.wish({ ray: { noisy: "1" } });
+  await world.clock.advance(0);
+  const meanwhile = world.condition("ray");
+  gate.resolve();
+  await world.clock.advance(0);
+
+  expect(meanwhile).toMatchObject({ status: "Unknown", reason: "Progressing" });
+  expect(world.condition("ray")).toMatchObject({ status: "True" });
+});
+
 test("a wish that only changes what is there costs no list", async () => {
   const world = startLoop();
   world.wish({ ray: { a: "1" } });

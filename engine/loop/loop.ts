@@ -146,9 +146,10 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#cache.noteChangedWishes(changed);
     if (wasFresh) this.#refusals.forgetConflicts();
     this.#refusals.noteApproved(this.#options.approved());
-
     const compiled = this.#compile(snapshot);
-    if (!("error" in compiled)) this.#noteResting(compiled.desired);
+    const desired = "error" in compiled ? NOTHING : compiled.desired;
+    if (!("error" in compiled)) this.#noteResting(desired);
+    this.#publisher.begin(snapshot, desired, changed);
     const report =
       "error" in compiled
         ? reportOf<Body>(compiled.error)
@@ -156,8 +157,6 @@ export class ControllerLoop<S extends Snapshot, Body> {
     if (signal.aborted) return;
     this.#report = report;
     if (report.error === undefined && report.left === 0) this.#urgency.done();
-
-    const desired = "error" in compiled ? NOTHING : compiled.desired;
     if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);
     const changes = changesIn(report, this.#options.memory);
     if (changes.length > 0) this.#options.onChanges?.(changes, snapshot);

@@ -59,6 +59,26 @@ export class Publisher {
     else log.error({ ...line, durationMs, error: error.message }, "action failed");
   }
 
+  /**
+   * A pass begins. Of whoever nothing was said yet something is, or it would count as ready until the pass ends,
+   * which may take long where a limit makes it wait.
+   */
+  begin(snapshot: Snapshot, { objects, paused }: Desired<unknown>, changed: ReadonlySet<string>): void {
+    const { controller, board } = this.#options;
+    if (changed.size === 0 || changed.size > MOST_WAITING) return;
+    const { condition: type, noun } = controller;
+    const isNew = (owner: string): boolean =>
+      changed.has(owner) &&
+      !paused.has(owner) &&
+      board.get(owner)?.conditions.every((condition) => condition.type !== type) === true;
+    const owners = new Set([...objects.values()].map(({ owner }) => owner).filter(isNew));
+    const message = `its ${noun}s are still to be written`;
+    for (const owner of owners)
+      board.setConditions(owner, snapshot.services.get(owner)?.generation, [
+        { type, status: "Unknown", reason: "Progressing", message },
+      ]);
+  }
+
   /** A pass is done. `changed` are the services whose wish is another than in the pass before. */
   publish(
     snapshot: Snapshot,
