@@ -26,6 +26,8 @@ export default defineConfig({
         test: {
           name: "chaos",
           include: ["test/chaos/**/*.test.ts"],
+          // The steps follow from a seed, what comes between them does not; the report shows a second try.
+          retry: 2,
           testTimeout: 240_000,
           fileParallelism: false,
         },

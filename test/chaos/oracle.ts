@@ -115,6 +115,11 @@ export class Oracle {
       const one = { ref: look.refOf(raw), raw, retain: mark.retain };
       byKey.set(mark.key, [...(byKey.get(mark.key) ?? []), one]);
     }
+    // A clone whose original is gone may be taken for it, or be known as a clone and left alone.
+    for (const [key, all] of byKey) {
+      const originals = all.filter(({ ref }) => !people.isClone(kind, ref));
+      if (originals.length > 0) byKey.set(key, originals);
+    }
     return byKey;
   }
 }
@@ -164,7 +169,7 @@ function compare(ground: Comparison): readonly Discrepancy[] {
       desired.held.has(owner) ||
       desired.paused.has(owner);
     for (const { ref, retain } of ours)
-      if (!isKept && !retain && !retained.has(key))
+      if (!isKept && !retain && !retained.has(key) && !people.isClone(kind, ref))
         wrong.push(`${kind} ${key} (${ref}) stands although nobody wishes it`);
   }
   return wrong;

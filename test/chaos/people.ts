@@ -63,6 +63,11 @@ export class People {
     return this.#theirs.has(nameOf(kind, ref));
   }
 
+  /** True if they made it by cloning one of ours. */
+  isClone(kind: FakeKind, ref: string): boolean {
+    return this.#clones.has(nameOf(kind, ref));
+  }
+
   /** A metric arrives in Datadog. */
   sentMetric(metric: string): void {
     this.#metrics.add(metric);
