@@ -8,7 +8,7 @@ import { Creator } from "./create.ts";
 import { expectSomething } from "./guard.ts";
 import type { DatadogKind, KindWriter, Listing } from "./kind.ts";
 import { Known } from "./known.ts";
-import { groupByKey, holdsRemembered, pickOurs } from "./listed.ts";
+import { groupByKey, holdsRemembered, pickOurs, withOriginals } from "./listed.ts";
 import { Lookup } from "./lookup.ts";
 import type { MarkedObjectsOptions, MarkedTarget } from "./marked.ts";
 
@@ -92,7 +92,15 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
       });
     }
     this.#creator.listed(byKey.keys(), mayHaveMissed);
-    const { ours, duplicates } = pickOurs(byKey, this.#options, this.#lookup.clones);
+    byKey = await withOriginals(byKey, this.#options, async (ref, key) => {
+      const raw = await this.#lookup.read(ref, signal);
+      const mark = raw === undefined ? undefined : this.#kind.markOf(raw);
+      return raw !== undefined && mark?.key === key ? { mark, raw } : undefined;
+    });
+    const { ours, duplicates } = pickOurs(byKey, this.#options, {
+      clones: this.#lookup.clones,
+      isRecent: (key) => this.#creator.recencyMs(key) > 0,
+    });
     this.duplicates = duplicates;
     for (const { mark } of ours) this.#creator.settled(mark.key);
     return ours.map(({ mark, raw }) => this.#known.observed(mark, raw));

@@ -65,6 +65,42 @@ describe("whose a monitor is", () => {
     expect(target.duplicates).toEqual(new Map([["ray/a", ["7"]]]));
   });
 
+  /** The next list shows a clone of `ray/a`, and not yet the original. */
+  function listOnlyAClone(api: FakeDatadog): number {
+    const clone = { ...only(api, "ray/a"), id: 7_777_777, name: "cloned by hand" };
+    api.monitors.set(clone.id, clone);
+    api.fault({ method: "GET", path: /monitor$/, kind: "status", status: 200, body: [clone] });
+    return clone.id;
+  }
+
+  test("a clone isn't taken for the original that a list doesn't show yet", async () => {
+    const { api, target } = await startWorld();
+    await bringInLine(target, desired([wishedMonitor("ray/a")]));
+    const ours = only(api, "ray/a");
+    const clone = listOnlyAClone(api);
+    api.fault({ method: "GET", path: new RegExp(`monitor/${ours.id}$`), kind: "status", status: 404 });
+
+    const lagging = await target.observe(signal());
+    const later = await target.observe(signal());
+
+    expect(lagging).toEqual([]);
+    expect(later.map(({ ref }) => ref)).toEqual([String(ours.id)]);
+    expect(target.duplicates).toEqual(new Map([["ray/a", [String(clone)]]]));
+  });
+
+  test("an original that a list doesn't show is looked for before a clone takes its place", async () => {
+    const { api, target, clock } = await startWorld();
+    await bringInLine(target, desired([wishedMonitor("ray/a")]));
+    const ours = only(api, "ray/a");
+    await target.observe(signal());
+    clock.advance(60_000);
+    listOnlyAClone(api);
+
+    const observed = await target.observe(signal());
+
+    expect(observed.map(({ ref }) => ref)).toEqual([String(ours.id)]);
+  });
+
   test("takes the oldest of two clones when nothing is remembered", async () => {
     const { api, target, memory } = await startWorld();
     await bringInLine(target, desired([wishedMonitor("ray/a")]));
