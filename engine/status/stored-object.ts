@@ -88,6 +88,8 @@ export const MAX_VALUES = 50;
 const MAX_VALUE = 300;
 
 function shortened(value: unknown): unknown {
+  if (typeof value === "string")
+    return value.length <= MAX_VALUE ? value : `${value.slice(0, MAX_VALUE - 1)}…`;
   const text = JSON.stringify(value);
   return text === undefined || text.length <= MAX_VALUE ? value : `${text.slice(0, MAX_VALUE - 1)}…`;
 }
