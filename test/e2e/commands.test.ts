@@ -24,7 +24,8 @@ describe.skipIf(consulBinary() === undefined)(`plan and apply, end to end${SKIPP
     expect(afterPlan).toEqual({ state: withForeign({ files: {}, monitors: {} }, "by hand"), index });
     expect(applied).toMatchObject({ code: 0, stderr: "" });
     expect(again.code).toBe(0);
-    expect(world.datadog.writes() - writes).toBe(2);
+    // A monitor for each, and the dashboard that their packs compose.
+    expect(world.datadog.writes() - writes).toBe(3);
     expect(foreign()).toEqual(before);
   });
 
