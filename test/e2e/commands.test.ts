@@ -21,7 +21,10 @@ describe.skipIf(consulBinary() === undefined)(`plan and apply, end to end${SKIPP
     expect(planned.code).toBe(2);
     for (const key of ["web/endpoint-down", "db/endpoint-down", "web/openmetrics"])
       expect(planned.stdout).toContain(key);
-    expect(afterPlan).toEqual({ state: withForeign({ files: {}, monitors: {}, objects: {} }, "by hand"), index });
+    expect(afterPlan).toEqual({
+      state: withForeign({ files: {}, monitors: {}, objects: {} }, "by hand"),
+      index,
+    });
     expect(applied).toMatchObject({ code: 0, stderr: "" });
     expect(again.code).toBe(0);
     // A monitor for each, and the dashboard that their packs compose.
