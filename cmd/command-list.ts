@@ -28,10 +28,19 @@ const CONSUL: readonly SettingName[] = [
 ];
 const DATADOG: readonly SettingName[] = ["datadogUrl", "datadogSite"];
 const NODE: readonly SettingName[] = ["nodeName", "confdDir", "agentUrl", "agentReload"];
+/** Only a process that goes on running asks the Agent's receivers. */
+const RECEIVERS: readonly SettingName[] = ["dogstatsd", "otlpGrpc", "otlpHttp", "apm"];
 const RULES: readonly SettingName[] = ["clusterId", "policy", "packsDir"];
 const PASS: readonly SettingName[] = [...CONSUL, ...DATADOG, ...NODE, ...RULES, "grace", "maxDeletes"];
 const APPLY: readonly SettingName[] = [...PASS, "changeEvents"];
-const RUN: readonly SettingName[] = [...APPLY, "httpAddr", "resync", "costInterval", "logLevel"];
+const RUN: readonly SettingName[] = [
+  ...APPLY,
+  ...RECEIVERS,
+  "httpAddr",
+  "resync",
+  "costInterval",
+  "logLevel",
+];
 
 /** What can be listed. */
 export const KINDS = "services|monitors|slos|dashboards|downtimes|metric-tags|catalog|files|packs|nodes";

@@ -28,6 +28,33 @@ test("has defaults for everything", () => {
   });
 });
 
+test("the Agent's receivers are on this machine unless somebody says otherwise", () => {
+  const { receivers } = readConfig({}, { DD_OBSERVE_OTLP_HTTP: "[::1]:14318" });
+
+  expect(receivers).toEqual({
+    dogstatsd: { host: "127.0.0.1", port: 8125 },
+    otlpGrpc: { host: "127.0.0.1", port: 4317 },
+    otlpHttp: { host: "::1", port: 14318 },
+    apm: { host: "127.0.0.1", port: 8126 },
+  });
+});
+
+test.for(["unix:/var/run/datadog/dsd.socket", "unix:///var/run/datadog/dsd.socket"])(
+  "DogStatsD may be the socket %s",
+  (text) => {
+    const { receivers } = readConfig({ dogstatsd: text }, {});
+
+    expect(receivers.dogstatsd).toEqual({ path: "/var/run/datadog/dsd.socket" });
+  },
+);
+
+test.for(["8125", ":8125", "localhost:0", "localhost:65536", "http://localhost:8125", "unix:dsd.socket"])(
+  "DogStatsD at %s is refused",
+  (text) => {
+    expect(() => readConfig({ dogstatsd: text }, {})).toThrow(/--dogstatsd or DD_OBSERVE_DOGSTATSD is/);
+  },
+);
+
 test("a flag wins over the environment, and an empty variable is none", () => {
   const env = { CONSUL_HTTP_ADDR: "10.0.0.1:8500", DD_SITE: "" };
 

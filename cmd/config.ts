@@ -6,6 +6,7 @@ import { policySchema, STRICT_POLICY, type Policy } from "../crds/policy.ts";
 import { formatProblem } from "../crds/problem.ts";
 import { LOG_LEVELS, type LogLevel } from "../engine/log.ts";
 import type { DeleteLimit } from "../engine/plan/policies.ts";
+import type { DogstatsdAddress, ReceiverAddresses, SocketAddress } from "../clients/receiver-address.ts";
 import { SETTINGS, type Env, type Flags, type Setting, type SettingName } from "./settings.ts";
 
 export { SETTINGS, type Flags, type Setting, type SettingName } from "./settings.ts";
@@ -33,6 +34,8 @@ export interface Config {
   readonly confdDir: string;
   readonly agentUrl: string;
   readonly agentReload: string;
+  /** Where the local Agent takes what systems send by themselves. */
+  readonly receivers: ReceiverAddresses;
   readonly tagName: string;
   readonly kvPrefix: string;
   readonly statePrefix: string;
@@ -96,6 +99,12 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
     confdDir: must("confdDir"),
     agentUrl: url("agentUrl", must("agentUrl")),
     agentReload: must("agentReload"),
+    receivers: {
+      dogstatsd: dogstatsd(must("dogstatsd")),
+      otlpGrpc: receiver("otlpGrpc", must("otlpGrpc")),
+      otlpHttp: receiver("otlpHttp", must("otlpHttp")),
+      apm: receiver("apm", must("apm")),
+    },
     tagName: must("tag"),
     kvPrefix: keyPrefix("kvPrefix", must("kvPrefix")),
     statePrefix: keyPrefix("statePrefix", must("statePrefix")),
@@ -137,6 +146,23 @@ function keyPrefix(name: SettingName, text: string): string {
   if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(prefix))
     throw wrong(name, text, "a key of letters, digits, dots, dashes and underscores");
   return prefix;
+}
+
+/** The Agent's own host: an empty one would be this machine's outside as well as its inside. */
+function receiver(name: SettingName, text: string): SocketAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:/\s]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port < 1 || port > 65_535)
+    throw wrong(name, text, "host:port, such as 127.0.0.1:8125");
+  return { host: match[1] ?? match[2]!, port };
+}
+
+function dogstatsd(text: string): DogstatsdAddress {
+  const path = /^unix:(?:\/\/)?(\/.+)$/.exec(text)?.[1];
+  if (path !== undefined) return { path };
+  if (text.startsWith("unix:"))
+    throw wrong("dogstatsd", text, "unix: and an absolute path, such as unix:/var/run/datadog/dsd.socket");
+  return receiver("dogstatsd", text);
 }
 
 function slug(name: SettingName, text: string | undefined): string | undefined {

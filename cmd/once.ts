@@ -120,6 +120,7 @@ export async function nodeDuty(once: Once): Promise<Duty<NodeSnapshot>> {
     confdDir: config.confdDir,
     agentUrl: config.agentUrl,
     agentReload: config.agentReload,
+    receivers: config.receivers,
   };
   const options: PassOptions<NodeSnapshot> = {
     // The same bound as in the operator: a file of a service that has left only makes the Agent complain.

@@ -1,3 +1,4 @@
+import type { ReceiverAddresses } from "../clients/receiver-address.ts";
 import type { Policy } from "../crds/policy.ts";
 import type { Budget } from "../engine/budget.ts";
 import type { Clock } from "../engine/clock.ts";
@@ -46,4 +47,5 @@ export interface NodeDeps extends CommonDeps {
   readonly confdDir: string;
   readonly agentUrl: string;
   readonly agentReload: string;
+  readonly receivers: ReceiverAddresses;
 }

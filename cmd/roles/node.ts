@@ -58,6 +58,7 @@ async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>):
     confdDir: config.confdDir,
     agentUrl: config.agentUrl,
     agentReload: config.agentReload,
+    receivers: config.receivers,
   };
   await serve(
     {

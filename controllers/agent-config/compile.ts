@@ -1,13 +1,12 @@
-import { hostInUrl, refusedAddress } from "../../crds/address.ts";
 import { fillIn } from "../../crds/pack.ts";
 import type { Policy } from "../../crds/policy.ts";
 import type { Problem } from "../../crds/problem.ts";
 import type { Wish } from "../../crds/resolve.ts";
-import { readTags } from "../../crds/tags.ts";
 import { compileEach, type Compiled } from "../../engine/plan/compile.ts";
 import type { Desired } from "../../engine/plan/plan.ts";
 import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
 import type { RawInstance } from "../../engine/sources/sources.ts";
+import { endpointOf } from "../endpoint.ts";
 import { effectiveOptions, optionVariables } from "../options.ts";
 import { serviceVariables } from "../scope.ts";
 import { keyOfFile, renderFile, type AgentFile } from "./file.ts";
@@ -63,9 +62,9 @@ function compileWish(
   const problems: Problem[] = [];
   const bases = new Map<string, string>();
   for (const instance of instances) {
-    const base = baseOf(wish, instance, allowedHosts, ground.tagName);
-    if ("reason" in base) problems.push(base);
-    else bases.set(base.endpoint, base.base);
+    const found = endpointOf(wish, instance, allowedHosts, ground.tagName);
+    if ("reason" in found) problems.push(found);
+    else bases.set(found.endpoint, found.base);
   }
   if (bases.size === 0)
     return { objects: [], held: new Map([[key, problems[0]?.message ?? "no usable instance"]]), problems };
@@ -83,33 +82,6 @@ function compileWish(
       problems: [...problems, { owner: service, reason: "NotAllowed", message }],
     };
   }
-}
-
-/** Where one instance exposes its metrics: its own address always, the port and path as wished, tagged, or usual for the pack. */
-function baseOf(
-  wish: Wish,
-  instance: RawInstance,
-  allowedHosts: readonly string[],
-  tagName: string,
-): { readonly base: string; readonly endpoint: string } | Problem {
-  const { service, pack } = wish;
-  const wrong = refusedAddress(instance.address, allowedHosts);
-  if (wrong !== undefined) {
-    return {
-      owner: service,
-      reason: "AddressRefused",
-      message: `instance ${instance.id} cannot be observed: ${wrong}`,
-    };
-  }
-  const tagged = readTags(service, instance.tags, tagName).layer.endpoint ?? {};
-  const port = wish.endpoint.port ?? tagged.port ?? pack.endpoint.port ?? instance.port;
-  if (port < 1) {
-    const message = `instance ${instance.id} registered no port; set endpoint.port or the tag ${tagName}.port=<port>`;
-    return { owner: service, reason: "NoPort", message };
-  }
-  const scheme = wish.endpoint.scheme ?? tagged.scheme ?? pack.endpoint.scheme;
-  const base = `${scheme}://${hostInUrl(instance.address)}:${port}`;
-  return { base, endpoint: base + (wish.endpoint.path ?? tagged.path ?? pack.endpoint.path) };
 }
 
 function configOf(
