@@ -20,6 +20,11 @@ export function scopeTags(
   ];
 }
 
+/** The same for what Datadog makes of traces, which carries none of our tags but service and env. */
+export function anyCluster(tags: readonly string[]): readonly string[] {
+  return tags.filter((tag) => !tag.startsWith("cluster:"));
+}
+
 /** All tags of a service's data and objects, or of an object of no service. Sorted and unique. */
 export function allTags(wish: Tagged, clusterId: string): readonly string[] {
   const team = wish.team === undefined ? [] : [`team:${wish.team}`];
@@ -48,6 +53,7 @@ export function commonVariables(wish: Tagged, clusterId: string): Readonly<Recor
     cluster: clusterId,
     tags: allTags(wish, clusterId),
     scope: scope.join(","),
+    scopeAnyCluster: anyCluster(scope).join(",") || "*",
     scopeTags: scope.map((tag) => `"${tag}"`).join(","),
   };
 }

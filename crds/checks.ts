@@ -134,7 +134,15 @@ function checkShape({ service, pack }: Wish, name: string, monitor: MonitorWish)
 }
 
 /** What `${…}` can stand for in the texts of a monitor. */
-export const MONITOR_VARIABLES = ["scope", "scopeTags", "service", "env", "critical", "warning"] as const;
+export const MONITOR_VARIABLES = [
+  "scope",
+  "scopeAnyCluster",
+  "scopeTags",
+  "service",
+  "env",
+  "critical",
+  "warning",
+] as const;
 
 /** The same where there is no service. */
 export const GLOBAL_MONITOR_VARIABLES: readonly string[] = MONITOR_VARIABLES.filter(

@@ -130,11 +130,23 @@ export const packDashboardSection = z.strictObject({
     .enum(["service", "pack"])
     .default("pack")
     .meta({ description: "One section for each observed service, or one for the pack." }),
+  variables: z
+    .array(z.string().regex(/^[a-z][a-z0-9_]{0,49}$/))
+    .max(10)
+    .default([])
+    .meta({
+      description:
+        "Tags beyond cluster, env and service by which a viewer narrows the widgets that name them: `$agent`.",
+      examples: [["agent", "model"]],
+    }),
   widgets: z.array(widget).max(100).meta({
     description: "The section's widgets, in Datadog's own words, with ${…} where something is filled in.",
   }),
 });
 export type PackDashboardSection = z.infer<typeof packDashboardSection>;
+
+/** Title of the section that dd-observe itself adds to a composed dashboard, by the dashboard's name. */
+export const CLOSING_SECTIONS: Readonly<Record<string, string>> = { "safety-and-compliance": "Audit trail" };
 
 /** `packs/<name>/dashboards.yaml`, by the dashboard's name. */
 export const packDashboards = z.record(slug, packDashboardSection);

@@ -1,4 +1,5 @@
 import { checkGlobalMonitor } from "./checks.ts";
+import { CLOSING_SECTIONS } from "./dashboard.ts";
 import { GLOBAL_FOLDERS, type GlobalDashboard, type GlobalSlo, type GlobalWish } from "./global.ts";
 import { checkHandles } from "./handles.ts";
 import { checkDefinition, checkDowntime, dashboardMentions, downtimeMentions } from "./object-checks.ts";
@@ -66,6 +67,8 @@ function checkGlobalDashboard(wish: GlobalDashboard, { policy, packs }: CheckGro
     const message = `no pack adds to a dashboard ${name}${didYouMean(name, names)} (a dashboard of your own needs a definition)`;
     return [{ owner: key, reason: "UnknownDashboard", message }];
   }
+  const closing = Object.hasOwn(CLOSING_SECTIONS, name) ? CLOSING_SECTIONS[name] : undefined;
+  if (closing !== undefined) sections.push(closing);
   return (exclude ?? []).flatMap((section, at): Problem[] => {
     if (sections.includes(section)) return [];
     const path = `exclude.${at}`;

@@ -83,7 +83,7 @@ describe("a document of no service", () => {
     [
       "_slos/a",
       "type: metric\nnumerator: 'x{service:${service}}'\ndenominator: y\ntarget: 99\n",
-      "_slos/a:2:1: numerator: ${service} stands for nothing; there are scope, scopeTags, env, team, cluster",
+      "_slos/a:2:1: numerator: ${service} stands for nothing; there are scope, scopeAnyCluster, scopeTags, env, team, cluster",
     ],
     [
       "_dashboards/overvew",

@@ -123,17 +123,25 @@ test.for([
   [
     "an SLO with an unknown variable",
     { slos: { s: { ...ROUND, numerator: "sum:a{${scope},${hots}}" } } },
-    "s.numerator: ${hots} stands for nothing; there are scope, scopeTags, service, env, team, cluster",
+    "s.numerator: ${hots} stands for nothing; there are scope, scopeAnyCluster, scopeTags, service, env, team, cluster",
   ],
   [
     "a section that names one service, though it stands once for all",
     section({ widgets: [note("${service}")] }),
-    "d.widgets.0.definition.content: ${service} stands for nothing; there are scope, scopeTags, env, team, cluster",
+    "d.widgets.0.definition.content: ${service} stands for nothing; there are scope, scopeAnyCluster, scopeTags, env, team, cluster",
   ],
   [
     "a section that refers to a kind that there isn't",
     section({ widgets: [note("${slo:_slos/x}")] }),
     "d.widgets.0.definition.content: ${slo:_slos/x} names no kind; did you mean slos?",
+  ],
+  [
+    "a section that lets nobody choose what its widgets ask for",
+    section({
+      variables: ["model"],
+      widgets: [{ definition: { type: "timeseries", requests: [{ q: "avg:a{$env,$model,$agent}" }] } }],
+    }),
+    "d.widgets.0.definition.requests.0.q narrows by $agent, which is none of its variables",
   ],
 ] as const)("finds %s", ([, over, message]) => {
   expect(packFaults(examplePack(over)).map((fault) => fault.message)).toContain(message);

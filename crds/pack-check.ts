@@ -105,7 +105,7 @@ function monitorFaults(pack: Pack): readonly PackFault[] {
     const isCheck = type === "service check";
     if (!isCheck && !/[<>=]\s*\$\{critical\}\s*$/.test(query))
       wrong("query", "must end in a comparison with ${critical}");
-    if (!query.includes(isCheck ? "${scopeTags}" : "${scope"))
+    if (!(isCheck ? query.includes("${scopeTags}") : /\$\{scope|\bservice:\$\{service\}/.test(query)))
       wrong("query", "must be narrowed to the service by ${scope}, or ${scopeTags} in a service check");
     return faults;
   });
@@ -125,23 +125,35 @@ function sloFaults(pack: Pack): readonly PackFault[] {
     if (slo.needs !== undefined && !Object.hasOwn(pack.options, slo.needs))
       faults.push(fault("slos.yaml", `${name}.needs`, `names no option of the pack: ${slo.needs}`));
     const queries = [slo.numerator, slo.denominator, slo.query, ...Object.values(slo.queries ?? {})];
-    if (queries.some((query) => query !== undefined && !query.includes("${scope}")))
+    if (queries.some((query) => query !== undefined && !/\$\{scope(?:AnyCluster)?\}/.test(query)))
       faults.push(fault("slos.yaml", name, "has a query that isn't narrowed to the service by ${scope}"));
     return faults;
   });
 }
 
+/** What a viewer of every composed dashboard can choose. */
+const CHOICES = ["cluster", "env", "service"];
+const CHOSEN = /\$([a-z]\w*)/g;
+
+function isMarkdown(path: string): boolean {
+  return path.endsWith(".content");
+}
+
 /** What stands once for a pack can't name one service. */
 function dashboardFaults(pack: Pack): readonly PackFault[] {
-  return Object.entries(pack.dashboards).flatMap(([name, { per, widgets }]) => {
+  return Object.entries(pack.dashboards).flatMap(([name, { per, widgets, variables }]) => {
     const common = per === "service" ? OBJECT_VARIABLES : GLOBAL_OBJECT_VARIABLES;
     const known = [...(per === "service" ? variablesOf(pack, common) : common)];
     const own = per === "service" ? ownNames(pack) : undefined;
+    const choices = new Set([...CHOICES, ...variables]);
     return textsIn(widgets, `${name}.widgets`).flatMap(([path, text]) => {
       const place = { owner: pack.name, path };
       const faults = [...checkVariables(place, text, known), ...checkReferences(place, text, own)].map(
         ({ message }): PackFault => ({ file: "dashboards.yaml", path, message }),
       );
+      const unknown = isMarkdown(path) ? [] : [...text.matchAll(CHOSEN)].map(([, choice = ""]) => choice);
+      for (const choice of unknown.filter((one) => !choices.has(one)))
+        faults.push(fault("dashboards.yaml", path, `narrows by $${choice}, which is none of its variables`));
       // Whoever switches the object off would stop the whole dashboard.
       if (/\$\{[a-z-]+:[^{}|]*\}/.test(text))
         faults.push(

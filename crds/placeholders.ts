@@ -3,7 +3,15 @@ import type { Problem } from "./problem.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** What `${…}` can stand for in the texts of SLOs and dashboards of a service. */
-export const OBJECT_VARIABLES = ["scope", "scopeTags", "service", "env", "team", "cluster"] as const;
+export const OBJECT_VARIABLES = [
+  "scope",
+  "scopeAnyCluster",
+  "scopeTags",
+  "service",
+  "env",
+  "team",
+  "cluster",
+] as const;
 
 /** The same where there is no service. */
 export const GLOBAL_OBJECT_VARIABLES: readonly string[] = OBJECT_VARIABLES.filter(

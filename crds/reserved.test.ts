@@ -78,7 +78,7 @@ describe("a monitor of no service", () => {
     [
       `${DISK}message: 'on \${service}'\n`,
       [
-        "_monitors/x:4:1: message: ${service} stands for nothing; there are scope, scopeTags, env, critical, warning",
+        "_monitors/x:4:1: message: ${service} stands for nothing; there are scope, scopeAnyCluster, scopeTags, env, critical, warning",
       ],
     ],
     [

@@ -160,7 +160,7 @@ test.for([
   [
     "a placeholder that stands for nothing",
     "monitors: {noisy: {message: 'on ${hots}'}}",
-    "ray:1:20: monitors.noisy.message: ${hots} stands for nothing; there are scope, scopeTags, service, env, critical, warning",
+    "ray:1:20: monitors.noisy.message: ${hots} stands for nothing; there are scope, scopeAnyCluster, scopeTags, service, env, critical, warning",
   ],
   [
     "a slip in a placeholder",

@@ -92,7 +92,7 @@ Under \`monitors.<name>\` stands \`false\` (off), \`true\` (on, as the pack has 
 
 ${fieldsTable(jsonSchemaOf(monitorLayer), "")}
 
-In \`query\`, \`message\`, \`escalationMessage\` and \`name\`: \`\${scope}\` stands for the service's own tags (\`service:ray,env:production,cluster:dc1\`), \`\${scopeTags}\` for the same in quotes, as \`.over(…)\` wants it, \`\${service}\`, \`\${env}\`, \`\${critical}\` and \`\${warning}\` for what they are called, and \`\${option.<name>}\` for an option of the Agent's check.
+In \`query\`, \`message\`, \`escalationMessage\` and \`name\`: \`\${scope}\` stands for the service's own tags (\`service:ray,env:production,cluster:dc1\`), \`\${scopeAnyCluster}\` for the same without the cluster, which metrics that Datadog makes of traces don't carry, \`\${scopeTags}\` for all of them in quotes, as \`.over(…)\` wants it, \`\${service}\`, \`\${env}\`, \`\${critical}\` and \`\${warning}\` for what they are called, and \`\${option.<name>}\` for an option of the Agent's check.
 
 ## An SLO's fields
 

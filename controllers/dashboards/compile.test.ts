@@ -47,6 +47,15 @@ function ground(over: Partial<Ground> = {}): Ground {
   };
 }
 
+/** Ray's section is another one, or of another dashboard. */
+function groundOf(section: object, name = "overview"): Ground {
+  const widgets = [graph("avg:ray.cpu{${scope}}")];
+  const ray = examplePack({
+    dashboards: { [name]: { title: "Overview", section: "Ray", order: 10, widgets, ...section } },
+  });
+  return ground({ packs: new Map([...ground().packs, ["ray", ray]]) });
+}
+
 /** Documents by name: services, and what is of none. */
 function snapshotOf(documents: Readonly<Record<string, string>>, on: Ground = ground()) {
   const services = new Map<string, Resolution>();
@@ -189,6 +198,46 @@ describe("a dashboard that packs compose", () => {
       ],
     });
     expect(desired.composed).toEqual(new Set([OVERVIEW]));
+  });
+
+  test("lets a viewer choose by a section's own variables while a widget is left that asks for them", () => {
+    const by = (query: string) =>
+      compileDashboards("dc1")(
+        snapshotOf(
+          { ray: "" },
+          groundOf({
+            variables: ["model", "agent", "unused"],
+            widgets: [graph(query), graph("avg:b{$agent}")],
+          }),
+        ),
+      );
+
+    const both = bodyOf(by("avg:a{${scope},$model}"), OVERVIEW);
+    const one = bodyOf(by("avg:a{${scopeAnyCluster},$models}"), OVERVIEW);
+
+    expect(both.template_variables.slice(3)).toEqual([
+      { name: "agent", prefix: "agent" },
+      { name: "model", prefix: "model" },
+    ]);
+    expect(one.template_variables.slice(3)).toEqual([{ name: "agent", prefix: "agent" }]);
+    expect(JSON.stringify(one.widgets)).toContain("avg:a{$env,$service,$models}");
+  });
+
+  test("of a name that dd-observe knows says what it is for, and ends with the audit trail where there is one", () => {
+    const key = "_dashboards/safety-and-compliance";
+    const on = groundOf({}, "safety-and-compliance");
+
+    const whole = bodyOf(compileDashboards("dc1")(snapshotOf({ ray: "" }, on)), key);
+    const without = compileDashboards("dc1")(snapshotOf({ ray: "", [key]: "exclude: [Audit trail]\n" }, on));
+    const none = compileDashboards("dc1")(snapshotOf({ web: "" }, on));
+
+    const titles = (body: DashboardBody) =>
+      body.widgets.map((widget) => (widget as { definition: Json }).definition["title"]);
+    expect(whole.description).toMatch(/^Whether AI agents stay within their bounds/);
+    expect(titles(whole)).toEqual(["Ray", "Audit trail"]);
+    expect(JSON.stringify(whole.widgets[1])).toContain("managed-by:dd-observe -source:alert $cluster");
+    expect(titles(bodyOf(without, key))).toEqual(["Ray"]);
+    expect(none.objects.has(key)).toBe(false);
   });
 
   test("loses a section with the last service of its pack, and goes with the last section", () => {

@@ -2,9 +2,11 @@ import type { PackDashboardSection } from "../../crds/dashboard.ts";
 import { fillIn, type Variables } from "../../crds/pack.ts";
 import type { Wish } from "../../crds/resolve.ts";
 import { compareText, isSame } from "../../engine/plan/plan.ts";
-import { isObject, type Json } from "../monitors/canonical.ts";
+import type { Json } from "../monitors/canonical.ts";
 import { effectiveOptions, optionVariables } from "../options.ts";
-import { scopeTags, serviceVariables } from "../scope.ts";
+import { anyCluster, scopeTags, serviceVariables } from "../scope.ts";
+import { stacked, type Section } from "./arrange.ts";
+import { closingOf } from "./frames.ts";
 import { expandShortReferences } from "./references.ts";
 
 /** As much of a service's wish as a section follows from. */
@@ -25,13 +27,6 @@ export const MAX_SECTIONS_EACH = 6;
 
 /** What a viewer chooses above the dashboard narrows every section. */
 const CHOICE = ["$cluster", "$env", "$service"];
-const COLUMNS = 12;
-
-interface Section {
-  readonly title: string;
-  readonly order: number;
-  readonly widgets: readonly unknown[];
-}
 
 /**
  * Puts one dashboard together from what the packs of the observed services add to it.
@@ -46,15 +41,21 @@ export function composeDashboard({ name, clusterId, sources, exclude }: Composit
   );
   const sections: Section[] = [];
   const services: string[] = [];
+  const variables: string[] = [];
   let title: string | undefined;
   for (const [, ofPack] of [...packs].sort(([a], [b]) => compareText(a, b))) {
     const section = ofPack[0]!.pack.dashboards[name];
     if (section === undefined || exclude.includes(section.section)) continue;
+    const made = sectionsOf(section, ofPack, clusterId).filter(({ widgets }) => widgets.length > 0);
+    if (made.length === 0) continue;
     title ??= section.title;
-    sections.push(...sectionsOf(section, ofPack, clusterId));
+    sections.push(...made);
     services.push(...ofPack.map(({ service }) => service));
+    variables.push(...section.variables.filter((variable) => isChosenIn(made, variable)));
   }
   if (title === undefined) return undefined;
+  const closing = closingOf(name, clusterId);
+  if (closing !== undefined && !exclude.includes(closing.title)) sections.push(closing);
   return {
     title,
     layout_type: "ordered",
@@ -64,8 +65,15 @@ export function composeDashboard({ name, clusterId, sources, exclude }: Composit
       { name: "cluster", prefix: "cluster", defaults: [clusterId] },
       { name: "env", prefix: "env" },
       { name: "service", prefix: "service", available_values: services.sort(compareText) },
+      ...[...new Set(variables)].sort(compareText).map((variable) => ({ name: variable, prefix: variable })),
     ],
   };
+}
+
+/** True if some widget that is left asks for what a viewer chooses. */
+function isChosenIn(sections: readonly Section[], variable: string): boolean {
+  const mention = new RegExp(`\\$${variable}\\b`);
+  return sections.some(({ widgets }) => mention.test(JSON.stringify(widgets)));
 }
 
 /** The packs that add to a dashboard, by name. */
@@ -109,11 +117,7 @@ function sharedWidgets(
   const first = one === undefined ? [] : firstVersion(widgets, one, clusterId);
   const agreeing = others.map((source) => agreementOf(first, widgets, source, clusterId));
   const shared = first.filter((_widget, at) => agreeing.every((agrees) => agrees[at]));
-  // What was left out leaves a hole.
-  return [
-    howToChoose(sources.length),
-    ...(shared.length === first.length ? shared : shared.map(withoutPlace)),
-  ];
+  return [howToChoose(sources.length), ...shared];
 }
 
 function versionOf(
@@ -174,12 +178,6 @@ function howToChoose(services: number): Json {
   return { definition: { type: "note", content, background_color: "transparent", show_tick: false } };
 }
 
-function withoutPlace(widget: unknown): unknown {
-  if (!isObject(widget)) return widget;
-  const { layout: _layout, ...rest } = widget;
-  return rest;
-}
-
 function filled(widgets: readonly unknown[], variables: Variables): readonly unknown[] {
   return widgets.map((widget) => fillIn(widget, variables));
 }
@@ -187,7 +185,7 @@ function filled(widgets: readonly unknown[], variables: Variables): readonly unk
 /** Variables of a section of one service: its own scope, narrowed by what a viewer chooses. */
 function ofService(source: SectionSource, clusterId: string): Variables {
   const base = serviceVariables(source, clusterId);
-  const own = scopeTags(source, clusterId).filter((tag) => !tag.startsWith("cluster:"));
+  const own = anyCluster(scopeTags(source, clusterId));
   return {
     ...base,
     ...scopeVariables([...own, ...CHOICE]),
@@ -201,64 +199,13 @@ function choiceVariables(team: string | undefined, clusterId: string): Variables
 }
 
 function scopeVariables(tags: readonly string[]): Variables {
-  return { scope: tags.join(","), scopeTags: tags.map((tag) => `"${tag}"`).join(",") };
+  return {
+    scope: tags.join(","),
+    scopeAnyCluster: tags.filter((tag) => tag !== "$cluster").join(","),
+    scopeTags: tags.map((tag) => `"${tag}"`).join(","),
+  };
 }
 
 function commonOf(values: readonly (string | undefined)[]): string | undefined {
   return new Set(values).size === 1 ? values[0] : undefined;
-}
-
-/** Sections as groups, one below the other, each over the whole width. */
-function stacked(sections: readonly Section[]): readonly Json[] {
-  let y = 0;
-  return sections.map(({ title, widgets }) => {
-    const { widgets: inner, height: innerHeight } = placed(widgets);
-    // The group's title takes a row.
-    const height = innerHeight + 1;
-    const group = {
-      definition: {
-        type: "group",
-        layout_type: "ordered",
-        title,
-        show_title: true,
-        background_color: "vivid_blue",
-        widgets: inner,
-      },
-      layout: { x: 0, y, width: COLUMNS, height },
-    };
-    y += height;
-    return group;
-  });
-}
-
-/** Where no place is given: three in a row, below what has a place. */
-const FLOW = { width: 4, height: 2 };
-
-function placed(widgets: readonly unknown[]): {
-  readonly widgets: readonly unknown[];
-  readonly height: number;
-} {
-  const bottoms = widgets.map(bottomOf);
-  const top = Math.max(0, ...bottoms.filter((bottom) => bottom !== undefined));
-  const perRow = COLUMNS / FLOW.width;
-  let flowing = 0;
-  const result = widgets.map((widget, at) => {
-    if (bottoms[at] !== undefined || !isObject(widget)) return widget;
-    const n = flowing++;
-    const layout = {
-      x: (n % perRow) * FLOW.width,
-      y: top + Math.floor(n / perRow) * FLOW.height,
-      ...FLOW,
-    };
-    return { ...widget, layout };
-  });
-  return { widgets: result, height: Math.max(1, top + Math.ceil(flowing / perRow) * FLOW.height) };
-}
-
-/** Undefined if the widget says no place. */
-function bottomOf(widget: unknown): number | undefined {
-  const layout = isObject(widget) ? widget["layout"] : undefined;
-  if (!isObject(layout)) return undefined;
-  const { y, height } = layout;
-  return typeof y === "number" && typeof height === "number" ? y + height : undefined;
 }

@@ -9,6 +9,7 @@ import type { Json } from "../monitors/canonical.ts";
 import { canonicalDesired, type DashboardBody } from "./canonical.ts";
 import { checkDashboard } from "./check.ts";
 import { composeDashboard, packsIn, type Composition, type SectionSource } from "./compose.ts";
+import { purposeOf } from "./frames.ts";
 
 /** The dashboards that follow from several services together. */
 export interface ComposedDashboards {
@@ -197,7 +198,9 @@ function makeOne(name: string, { sources, tuning }: Ingredients, clusterId: stri
 function describe(composition: Composition): string {
   const packs = packsIn(composition);
   const whose = packs.length === 1 ? "of the pack" : "of the packs";
+  const purpose = purposeOf(composition.name);
   return [
+    ...(purpose === undefined ? [] : [purpose]),
     `What dd-observe observes in cluster ${composition.clusterId}, ${whose} ${packs.join(", ")}.`,
     `Edits here are undone; the document ${PREFIX}${composition.name} leaves sections out, or defines the whole dashboard.`,
   ].join("\n\n");
