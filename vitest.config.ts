@@ -13,6 +13,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{cmd,controllers,crds,engine,clients,packs,web}/**/*.test.ts", "test/unit/**/*.test.ts"],
+          // On a machine that does other things as well, five seconds are soon over.
+          testTimeout: 30_000,
         },
       },
       {
