@@ -32,6 +32,7 @@ export type CallKind =
   | "dashboards"
   | "slos"
   | "metric-tags"
+  | "metrics"
   | "downtimes"
   | "catalog"
   | "events";
