@@ -39,6 +39,7 @@ const RUN: readonly SettingName[] = [
   "httpAddr",
   "resync",
   "costInterval",
+  "arrivalInterval",
   "logLevel",
 ];
 

@@ -48,6 +48,7 @@ export interface Config {
   readonly changeEvents: boolean;
   /** 0 for never. */
   readonly costIntervalMs: number;
+  readonly arrivalIntervalMs: number;
   readonly policy: Policy;
   readonly packDirs: readonly string[];
   readonly logLevel: LogLevel;
@@ -115,6 +116,7 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
     limit: deleteLimit(must("maxDeletes")),
     changeEvents: onOrOff("changeEvents", must("changeEvents")),
     costIntervalMs: duration("costInterval", must("costInterval")),
+    arrivalIntervalMs: duration("arrivalInterval", must("arrivalInterval")),
     policy: policy(get("policy")),
     packDirs: directories(get("packsDir")),
     logLevel: logLevel(must("logLevel")),

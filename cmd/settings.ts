@@ -185,6 +185,13 @@ export const SETTINGS = {
     description: "how often the leader measures what each service costs; 0 for never",
     default: "1h",
   },
+  arrivalInterval: {
+    env: ["DD_OBSERVE_ARRIVAL_INTERVAL"],
+    flag: "--arrival-interval",
+    value: "duration",
+    description: "how often the leader looks whether each service's metrics arrive in Datadog; 0 for never",
+    default: "5m",
+  },
   policy: {
     env: ["DD_OBSERVE_POLICY_FILE"],
     flag: "--policy",

@@ -3,6 +3,7 @@ import type { Problem } from "../crds/problem.ts";
 
 /** Reasons of what comes by itself. */
 export const WAITING: ReadonlySet<string> = new Set([
+  "WaitingForData",
   "InGrace",
   "RateLimited",
   "Unavailable",

@@ -13,6 +13,7 @@ export interface Metrics {
   readonly pending: Gauge<"controller">;
   readonly lastSuccess: Gauge<"controller">;
   readonly leader: Gauge;
+  readonly silent: Gauge<"reason">;
   readonly costMonitors: Gauge<"service" | "type">;
   readonly costGroups: Gauge;
   readonly costSeries: Gauge<"metric" | "kind">;
@@ -66,6 +67,11 @@ export function createMetrics(): Metrics {
       "cost_series",
       "Series of a metric in the whole organisation: indexed, ingested, or asWished with the tags that documents keep.",
       ["metric", "kind"],
+    ),
+    silent: gauge(
+      "silent_services",
+      "Services whose metrics don't arrive in Datadog as they should, by reason.",
+      ["reason"],
     ),
     leader: new Gauge({ name: "dd_observe_leader", help: "1 while this process leads.", registers }),
   };

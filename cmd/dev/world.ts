@@ -7,6 +7,7 @@ import { startFakeDatadog, type FakeDatadog } from "../../test/fakes/datadog.ts"
 import { readConfig } from "../config.ts";
 import type { Env } from "../settings.ts";
 import { freePorts, startConsul } from "./consul.ts";
+import { forwardTo } from "./forward.ts";
 import type { SessionFolder } from "./session.ts";
 
 /** One of the systems that the operator works with, for people. */
@@ -79,11 +80,12 @@ export async function openWorld({ folder, env, usesRealDatadog, onStarted }: Wor
   }
 
   const agentUrl = env["DD_OBSERVE_AGENT_URL"] ?? "";
-  const agent = agentUrl === "" ? await startAgent(folder.confd, onStarted) : undefined;
+  const agent = agentUrl === "" ? await startAgent(folder.confd, datadog, onStarted) : undefined;
+  const sends = datadog === undefined ? ", sends nothing to Datadog" : "";
   parts.push(
     agent === undefined
       ? { name: "Agent", what: "yours (DD_OBSERVE_AGENT_URL)", where: agentUrl }
-      : { name: "Agent", what: "embedded stand-in, reads .dev/conf.d", where: agent.url },
+      : { name: "Agent", what: `embedded stand-in, reads .dev/conf.d${sends}`, where: agent.url },
   );
   shared["DD_OBSERVE_AGENT_URL"] = agent?.url ?? agentUrl;
   shared["DD_OBSERVE_AGENT_RELOAD"] = "poll";
@@ -94,7 +96,9 @@ export async function openWorld({ folder, env, usesRealDatadog, onStarted }: Wor
 
   // A person who tries things doesn't want to wait a minute. What `plan` says of the grace period is then right as well.
   shared["DD_OBSERVE_GRACE"] = env["DD_OBSERVE_GRACE"] ?? "20s";
-  const patience = { DD_OBSERVE_RESYNC: usesRealDatadog ? "30s" : "5s" };
+  const patience = usesRealDatadog
+    ? { DD_OBSERVE_RESYNC: "30s" }
+    : { DD_OBSERVE_RESYNC: "5s", DD_OBSERVE_ARRIVAL_INTERVAL: "2s" };
   return {
     parts,
     env: { ...patience, ...env, ...shared },
@@ -105,8 +109,15 @@ export async function openWorld({ folder, env, usesRealDatadog, onStarted }: Wor
   };
 }
 
-async function startAgent(confdDir: string, onStarted: WorldOptions["onStarted"]): Promise<FakeAgent> {
-  const agent = await startFakeAgent({ confdDir });
+async function startAgent(
+  confdDir: string,
+  datadog: FakeDatadog | undefined,
+  onStarted: WorldOptions["onStarted"],
+): Promise<FakeAgent> {
+  const agent = await startFakeAgent({
+    confdDir,
+    ...(datadog === undefined ? {} : { onScrape: forwardTo(datadog) }),
+  });
   // A folder that a person removes under it is no reason to end: the operator writes it again.
   const looking = every(() => void agent.reload("poll").catch(() => undefined), AGENT_LOOKS_EVERY_MS);
   onStarted(async () => {

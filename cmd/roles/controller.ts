@@ -1,5 +1,6 @@
 import { changeReporter } from "../../controllers/change-events/index.ts";
 import { watchCost } from "../../controllers/cost/index.ts";
+import { watchArrival } from "../../controllers/metrics-arrival/index.ts";
 import { CLUSTER_CONTROLLERS } from "../../controllers/index.ts";
 import { tellProgress } from "../../engine/budget/tell.ts";
 import { campaign, type Standing, type Term } from "../../engine/leader/lease.ts";
@@ -107,8 +108,13 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     AbortSignal.any([over, leading.signal]),
   );
   const { metrics } = process;
+  const watching = { deps, snapshot: () => feed.snapshot, board, metrics, log };
   const costing = watchCost(
-    { deps, snapshot: () => feed.snapshot, board, metrics, log, intervalMs: config.costIntervalMs },
+    { ...watching, intervalMs: config.costIntervalMs },
+    AbortSignal.any([over, leading.signal]),
+  );
+  const arriving = watchArrival(
+    { ...watching, intervalMs: config.arrivalIntervalMs },
     AbortSignal.any([over, leading.signal]),
   );
   try {
@@ -134,7 +140,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     clearInterval(pruning);
     leading.abort();
     await reporter?.flush(LAST_EVENTS_MS);
-    await Promise.all([telling, costing]);
+    await Promise.all([telling, costing, arriving]);
     process.known = board.known();
     process.boards.delete("controller");
   }

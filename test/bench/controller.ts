@@ -33,6 +33,8 @@ export function startController(
       DD_OBSERVE_HTTP_ADDR: "127.0.0.1:0",
       DD_OBSERVE_RESYNC: `${resyncMs}ms`,
       DD_OBSERVE_LOG_LEVEL: "warn",
+      // Nobody sends metrics here, and what is measured are the objects.
+      DD_OBSERVE_ARRIVAL_INTERVAL: "0",
       BENCH_HEAP_FILE: heapFile,
     },
   );

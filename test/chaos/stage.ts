@@ -28,7 +28,7 @@ const RATE = 20;
 const TIMEOUT_MS = 1_500;
 
 /** Ten seconds between two looks at Datadog, half a minute of grace: half a second and a second and a half at this rate. */
-const ENV = { DD_OBSERVE_RESYNC: "10s", DD_OBSERVE_GRACE: "30s" };
+const ENV = { DD_OBSERVE_RESYNC: "10s", DD_OBSERVE_GRACE: "30s", DD_OBSERVE_ARRIVAL_INTERVAL: "0" };
 
 const NEVER = new AbortController().signal;
 const LOCK = "dd-observe/leader";

@@ -21,6 +21,7 @@ const SCOPES: readonly string[] = [
   "slos_read",
   "slos_write",
   "monitors_downtime",
+  "timeseries_query",
   "metrics_read",
   "metric_tags_write",
   "dashboards_read",

@@ -97,6 +97,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     DD_OBSERVE_HTTP_ADDR: "127.0.0.1:0",
     DD_OBSERVE_RESYNC: "2s",
     DD_OBSERVE_GRACE: "2s",
+    // Nobody sends metrics here.
+    DD_OBSERVE_ARRIVAL_INTERVAL: "0",
     ...options.env,
   };
   const operators: Operator[] = [];

@@ -21,6 +21,8 @@ export interface FakeAgentOptions {
   readonly known?: readonly string[];
   /** Options that an instance of a check may have. Others raise a ConfigurationError in its runs. */
   readonly options?: Readonly<Record<string, readonly string[]>>;
+  /** Told what an endpoint answered, as the real one would send it on. Checks that read an API are run for that only. */
+  readonly onScrape?: (check: FakeCheck, text: string) => void;
   readonly now?: () => number;
 }
 
@@ -233,9 +235,10 @@ async function runOnce(check: FakeCheck, options: FakeAgentOptions, now: () => n
 }
 
 async function runCheck(
-  { check, instance }: FakeCheck,
-  { options, scrape = true }: FakeAgentOptions,
+  running: FakeCheck,
+  { options, scrape = true, onScrape }: FakeAgentOptions,
 ): Promise<{ error?: string; samples?: number }> {
+  const { check, instance } = running;
   const allowed = options?.[check];
   const wrong = allowed && Object.keys(instance).find((name) => !allowed.includes(name));
   if (wrong !== undefined) {
@@ -243,7 +246,8 @@ async function runCheck(
       error: `Detected 1 error while loading configuration model \`InstanceConfig\`:\n${wrong}\n  Extra inputs are not permitted`,
     };
   }
-  const endpoint = instance["openmetrics_endpoint"];
+  const endpoint =
+    instance["openmetrics_endpoint"] ?? (onScrape === undefined ? undefined : apiOf(check, instance));
   if (typeof endpoint !== "string" || !scrape) return { samples: 0 };
   const url = new URL(endpoint);
   const place = `HTTPConnectionPool(host='${url.hostname}', port=${url.port}): Max retries exceeded with url: ${url.pathname}`;
@@ -252,6 +256,7 @@ async function runCheck(
     const text = await response.text();
     if (!response.ok)
       return { error: `${response.status} Client Error: ${response.statusText} for url: ${endpoint}` };
+    onScrape?.(running, text);
     return { samples: text.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length };
   } catch (error) {
     const why =
@@ -262,6 +267,11 @@ async function runCheck(
       error: `${place} (Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7f${check.length}>: ${why}'))`,
     };
   }
+}
+
+/** What the check of Consul asks first. */
+function apiOf(check: string, { url }: FakeCheck["instance"]): string | undefined {
+  return check === "consul" && typeof url === "string" ? `${url}/v1/status/peers` : undefined;
 }
 
 function expvar(

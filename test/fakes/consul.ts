@@ -160,6 +160,7 @@ function takeFault(faults: Faults, line: string): Fault | undefined {
 async function answer(asked: Asked, state: ConsulState, faults: Faults): Promise<Answered> {
   const [, area = ""] = asked.path.split("/");
   if (asked.path === "/status/leader") return { status: 200, json: faults.noLeader ? "" : "127.0.0.1:8300" };
+  if (asked.path === "/status/peers") return { status: 200, json: ["127.0.0.1:8300"] };
   const isCatalog = area === "catalog" || area === "health";
   if (faults.noLeader && area !== "agent") {
     return plain(500, "No cluster leader", isCatalog ? ERROR_META : {});
