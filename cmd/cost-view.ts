@@ -28,7 +28,10 @@ const PATIENCE_MS = 20_000;
 export async function viewCost(look: Look, service: string): Promise<CostView | undefined> {
   const { config, facts, snapshot } = look;
   const clusterId = await clusterIdIfKnown(look);
-  const plan = planCost(compilesFor(clusterId ?? "unknown", applicationUrl(config.datadog.url)))(snapshot);
+  const plan = planCost(
+    compilesFor(clusterId ?? "unknown", applicationUrl(config.datadog.url)),
+    clusterId ?? "unknown",
+  )(snapshot);
   const parts = plan.services.get(service);
   if (parts === undefined) return undefined;
   const stored = facts.statuses.get(service)?.find(({ cost }) => cost !== undefined)?.cost;

@@ -1,6 +1,8 @@
+import { conditionsInWords, unmet } from "../crds/condition.ts";
 import type { Resolution, Wish } from "../crds/resolve.ts";
 import { ownerOfKey } from "../controllers/monitors/mark.ts";
 import { effectiveOptions } from "../controllers/options.ts";
+import { packParts } from "../controllers/pack-parts.ts";
 import { serviceVariables } from "../controllers/scope.ts";
 import type { StoredEvent } from "../engine/status/status.ts";
 import { viewCost, type CostView } from "./cost-view.ts";
@@ -18,6 +20,7 @@ import {
   type ObjectView,
 } from "./objects-view.ts";
 import { noSuchService } from "./names.ts";
+import { setupText } from "./setup-text.ts";
 import {
   effectiveFields,
   globalFields,
@@ -172,8 +175,9 @@ function fieldsOf(resolution: Resolution | undefined, ground: OriginGround): rea
     : effectiveFields(resolution.wish, ground);
 }
 
-function packOf({ pack: { name, title, setup } }: Wish): Described["pack"] {
-  return { name, title, setup };
+function packOf(wish: Wish): Described["pack"] {
+  const { name, title } = wish.pack;
+  return { name, title, setup: setupText(packParts(wish, "cluster").setup) };
 }
 
 /** Monitors of the pack that the wish doesn't have, and what would bring them. */
@@ -193,12 +197,12 @@ function leftOut(
     .filter(([name]) => !made.has(name))
     .map(([name, { needs }]) => {
       const off = fields.find(({ path, value }) => path === `monitors.${name}` && value === false);
-      const isOff = needs !== undefined && (options[needs] === undefined || options[needs] === false);
+      const missing = conditionsInWords(unmet(needs, options), wish.pack.options);
       const because =
         off !== undefined
           ? `switched off by the ${off.from}`
-          : isOff
-            ? `its metric is only there with agent.${needs}: true`
+          : missing.length > 0
+            ? `its metric is only there with ${missing.join(", and ")}`
             : `made only when a document names it: monitors.${name}: true`;
       return { name, because };
     });

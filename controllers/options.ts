@@ -1,14 +1,21 @@
+import { holds, type Needs, type OptionValues } from "../crds/condition.ts";
+import { PROFILE } from "../crds/pack-option.ts";
 import { fillIn, type PackOption, type Variables } from "../crds/pack.ts";
 import type { Wish } from "../crds/resolve.ts";
 
-/** The Agent options of a wish: what it sets, else the pack's default with its variables filled in. Undefined ones are left out. */
+/**
+ * The options of a wish: what it sets, else the pack's default with its variables filled in. Undefined ones are left
+ * out. With `profile: minimal` so are the defaults that only the Agent's file would have, as then the check's own hold.
+ */
 export function effectiveOptions(
   { agent, pack }: Pick<Wish, "agent" | "pack">,
   variables: Variables,
-): Readonly<Record<string, unknown>> {
+): OptionValues {
+  const isMinimal = agent[PROFILE] === "minimal";
   const options: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(pack.options)) {
-    const value = agent[name] ?? defaultOf(option, variables);
+    const isWritten = !isMinimal || option.option === undefined || option.required === true;
+    const value = agent[name] ?? (isWritten ? defaultOf(option, variables) : undefined);
     if (value !== undefined) options[name] = value;
   }
   return options;
@@ -19,10 +26,7 @@ function defaultOf(option: PackOption, variables: Variables): unknown {
 }
 
 /** The same as variables for templates: `option.<name>` for every option that the pack knows. */
-export function optionVariables(
-  { pack }: Pick<Wish, "pack">,
-  options: Readonly<Record<string, unknown>>,
-): Variables {
+export function optionVariables({ pack }: Pick<Wish, "pack">, options: OptionValues): Variables {
   return Object.fromEntries(Object.keys(pack.options).map((name) => [`option.${name}`, options[name]]));
 }
 
@@ -31,10 +35,9 @@ export function isWanted(
   {
     needs,
     default: isDefault,
-  }: { readonly needs?: string | undefined; readonly default?: boolean | undefined },
+  }: { readonly needs?: Needs | undefined; readonly default?: boolean | undefined },
   isNamed: boolean,
-  options: Readonly<Record<string, unknown>>,
+  options: OptionValues,
 ): boolean {
-  if (needs !== undefined && (options[needs] === undefined || options[needs] === false)) return false;
-  return isNamed || isDefault !== false;
+  return holds(needs, options) && (isNamed || isDefault !== false);
 }

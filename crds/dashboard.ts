@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { needs } from "./condition.ts";
 import { driftLayer } from "./drift.ts";
 import { slug } from "./names.ts";
 import { refuseKeys } from "./schema-walk.ts";
@@ -107,6 +108,10 @@ export const dashboardLayer = z
   .partial();
 export type DashboardLayer = z.infer<typeof dashboardLayer>;
 
+/** A widget of a pack. `needs` is for dd-observe alone and never sent. */
+const packWidget = widget.extend({ needs: needs.optional() });
+export type PackWidget = z.infer<typeof packWidget>;
+
 /** What a pack adds to a dashboard that is composed of several packs' sections. */
 export const packDashboardSection = z.strictObject({
   title: z
@@ -139,7 +144,8 @@ export const packDashboardSection = z.strictObject({
         "Tags beyond cluster, env and service by which a viewer narrows the widgets that name them: `$agent`.",
       examples: [["agent", "model"]],
     }),
-  widgets: z.array(widget).max(100).meta({
+  needs: needs.optional(),
+  widgets: z.array(packWidget).max(100).meta({
     description: "The section's widgets, in Datadog's own words, with ${…} where something is filled in.",
   }),
 });

@@ -2,9 +2,9 @@ import type { z } from "zod";
 
 import { explainIssue } from "./issues.ts";
 import type { Problem } from "./problem.ts";
-import { finderIn, readYaml, type YamlText } from "./yaml-text.ts";
+import { finderIn, readYaml, type TextLimits, type YamlText } from "./yaml-text.ts";
 
-export { DOCUMENT_LIMITS } from "./yaml-text.ts";
+export { DOCUMENT_LIMITS, PACK_FILE_LIMITS } from "./yaml-text.ts";
 
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
@@ -22,8 +22,9 @@ export function readDocument<Schema extends z.ZodType>(
   owner: string,
   text: string,
   schema: Schema,
+  limits?: TextLimits,
 ): Parsed<z.output<Schema>> {
-  const yaml = readYaml(owner, text);
+  const yaml = readYaml(owner, text, limits);
   if ("reason" in yaml) return { ok: false, problems: [yaml] };
 
   const result = schema.safeParse(yaml.value);

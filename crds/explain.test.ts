@@ -74,7 +74,7 @@ test.for([
   [
     "agent.catalogChecks",
     "ray",
-    "agent has no field catalogChecks; there are minCollectionInterval, excludeMetrics, extraMetrics, collectHistogramBuckets, histogramBucketsAsDistributions, rawLineFilters, ignoreTags, maxReturnedMetrics, timeout",
+    `agent has no field catalogChecks; there are ${Object.keys(packs.get("ray")!.options).join(", ")}`,
   ],
   [
     "monitors.object-store-presure",

@@ -1,3 +1,4 @@
+import { conditionsInWords, type Needs } from "./condition.ts";
 import { limitsOf, typeInWords } from "./field-words.ts";
 import { GLOBAL_FOLDERS } from "./global.ts";
 import {
@@ -146,7 +147,7 @@ function agentNode(plain: Node, packs: readonly Pack[]): Node {
       schema: optionSchema(option),
       facts: [
         { name: "pack", value: pack.name },
-        { name: "in the Agent's file", value: option.option },
+        ...(option.option === undefined ? [] : [{ name: "in the Agent's file", value: option.option }]),
       ],
     })),
   );
@@ -160,7 +161,7 @@ function monitorsNode(plain: Node, packs: readonly Pack[]): Node {
       facts: [
         ...commonFacts(pack, monitor),
         { name: "query", value: monitor.query },
-        ...conditionFacts(monitor),
+        ...conditionFacts(pack, monitor),
       ],
     })),
   );
@@ -177,7 +178,7 @@ function slosNode(plain: Node, packs: readonly Pack[]): Node {
           const value = slo[field];
           return value === undefined ? [] : [{ name: field, value }];
         }),
-        ...conditionFacts(slo),
+        ...conditionFacts(pack, slo),
       ],
     })),
   );
@@ -194,12 +195,13 @@ function commonFacts(
   ];
 }
 
-function conditionFacts(object: {
-  readonly needs?: string | undefined;
-  readonly default?: boolean | undefined;
-}): Explanation["facts"] {
+function conditionFacts(
+  pack: Pack,
+  object: { readonly needs?: Needs | undefined; readonly default?: boolean | undefined },
+): Explanation["facts"] {
+  const needed = conditionsInWords(object.needs, pack.options);
   return [
-    ...(object.needs === undefined ? [] : [{ name: "needs", value: `agent.${object.needs}: true` }]),
+    ...(needed.length === 0 ? [] : [{ name: "needs", value: needed.join(", and ") }]),
     ...(object.default === false ? [{ name: "made", value: "only when a document names it" }] : []),
   ];
 }

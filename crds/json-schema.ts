@@ -7,6 +7,7 @@ import {
   packConf,
   packDashboards,
   packManifest,
+  packMetrics,
   packMonitors,
   packSlos,
   type Pack,
@@ -50,6 +51,7 @@ export function editorSchemas(packs: Packs): ReadonlyMap<string, JsonSchema> {
     ["monitors.json", titled("packs/<name>/monitors.yaml", jsonSchemaOf(packMonitors))],
     ["slos.json", titled("packs/<name>/slos.yaml", jsonSchemaOf(packSlos))],
     ["dashboards.json", titled("packs/<name>/dashboards.yaml", jsonSchemaOf(packDashboards))],
+    ["metrics.json", titled("packs/<name>/metrics.yaml", jsonSchemaOf(packMetrics))],
   ]);
 }
 

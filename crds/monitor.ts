@@ -1,8 +1,9 @@
 import { z } from "zod";
 
+import { needs } from "./condition.ts";
 import { driftLayer } from "./drift.ts";
 import { aggregation, assets, formulaVariables, schedulingOptions, webAddress } from "./monitor-parts.ts";
-import { handle, slug, tag } from "./names.ts";
+import { handle, tag } from "./names.ts";
 
 /**
  * Types of monitor that a document may define.
@@ -232,8 +233,9 @@ export const packMonitor = z.strictObject({
     .max(500)
     .meta({ description: "What is wrong when it alerts, in one or two sentences. Opens the message." }),
   runbook: z.array(z.string().min(1)).length(3).meta({ description: "The first three things to look at." }),
-  needs: slug.optional().meta({
-    description: "Agent option that must be on, or else the metric isn't there and the monitor is left out.",
+  needs: needs.optional().meta({
+    description:
+      "What must hold of the pack's options, or else the metric isn't there and the monitor is left out: name, !name, name=value, name!=value, or a list of those.",
   }),
   default: z
     .boolean()

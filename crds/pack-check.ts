@@ -1,6 +1,9 @@
 import { MONITOR_VARIABLES } from "./checks.ts";
 import { wrongOption } from "./options.ts";
-import { placeholdersIn, type Pack, type PackOption } from "./pack.ts";
+import { fault, unknownVariables, variablesOf, type PackFault } from "./pack-fault.ts";
+import { needsFaults } from "./pack-needs-check.ts";
+import { metricFaults, partFaults } from "./pack-parts-check.ts";
+import { placeholdersIn, type Pack, type PackConf, type PackOption } from "./pack.ts";
 import {
   checkReferences,
   checkVariables,
@@ -12,13 +15,6 @@ import {
 import { compiles } from "./regex.ts";
 import { checkSlo } from "./slo-check.ts";
 import { tunedSlo } from "./slo.ts";
-
-/** Something in a pack's files that doesn't fit together. `file` and `path` say where. */
-export interface PackFault {
-  readonly file: "pack.yaml" | "conf.yaml" | "monitors.yaml" | "slos.yaml" | "dashboards.yaml";
-  readonly path: string;
-  readonly message: string;
-}
 
 /** What `${…}` can stand for in conf.yaml and in the defaults of options. */
 export const CONF_VARIABLES = [
@@ -43,10 +39,13 @@ const NEVER_OPTIONS =
 export function packFaults(pack: Pack): readonly PackFault[] {
   return [
     ...optionFaults(pack),
-    ...confFaults(pack),
+    ...partFaults(pack),
+    ...needsFaults(pack),
+    ...(pack.conf === undefined ? [] : confFaults(pack, pack.conf)),
     ...monitorFaults(pack),
     ...sloFaults(pack),
     ...dashboardFaults(pack),
+    ...metricFaults(pack),
   ];
 }
 
@@ -59,7 +58,11 @@ function optionFaults(pack: Pack): readonly PackFault[] {
 }
 
 function wrongDefinition(option: PackOption): string | undefined {
-  if (NEVER_OPTIONS.test(option.option)) return `hands ${option.option} to a wish, which is never allowed`;
+  if (option.option === undefined) {
+    if (option.required === true) return "is required, but has no name in the Agent's file (option)";
+    if (option.placement !== undefined) return "has a placement, but no name in the Agent's file (option)";
+  } else if (NEVER_OPTIONS.test(option.option))
+    return `hands ${option.option} to a wish, which is never allowed`;
   if (option.pattern !== undefined && !compiles(option.pattern, "u"))
     return "has a pattern that doesn't compile";
   if (option.type === "choice" && (option.values ?? []).length === 0) return "is a choice without values";
@@ -72,19 +75,12 @@ function wrongDefinition(option: PackOption): string | undefined {
   return wrong === undefined ? undefined : `has a default that it doesn't allow itself: it ${wrong}`;
 }
 
-function confFaults(pack: Pack): readonly PackFault[] {
-  const known = variablesOf(pack, CONF_VARIABLES);
-  const faults = textsIn(pack.conf).flatMap(([path, text]) =>
-    placeholdersIn(text)
-      .filter((variable) => !known.has(variable))
-      .map((variable) => fault("conf.yaml", path, `\${${variable}} stands for nothing`)),
-  );
-  const doubly = Object.values(pack.options).filter(({ option }) =>
-    Object.hasOwn(pack.conf.instance, option),
-  );
-  for (const { option } of doubly)
-    faults.push(fault("conf.yaml", `instance.${option}`, "is an option of pack.yaml as well"));
-  if (pack.conf.instance["allow_redirects"] !== false)
+function confFaults(pack: Pack, conf: PackConf): readonly PackFault[] {
+  const faults = [...unknownVariables("conf.yaml", "", conf, variablesOf(pack, CONF_VARIABLES))];
+  for (const { option } of Object.values(pack.options))
+    if (option !== undefined && Object.hasOwn(conf.instance, option))
+      faults.push(fault("conf.yaml", `instance.${option}`, "is an option of pack.yaml as well"));
+  if (conf.instance["allow_redirects"] !== false)
     faults.push(fault("conf.yaml", "instance", "must have allow_redirects: false"));
   return faults;
 }
@@ -92,16 +88,10 @@ function confFaults(pack: Pack): readonly PackFault[] {
 function monitorFaults(pack: Pack): readonly PackFault[] {
   const known = variablesOf(pack, MONITOR_VARIABLES);
   return Object.entries(pack.monitors).flatMap(([name, monitor]) => {
-    const { query, type, needs } = monitor;
-    const faults = textsIn(monitor).flatMap(([path, text]) =>
-      placeholdersIn(text)
-        .filter((variable) => !known.has(variable))
-        .map((variable) => fault("monitors.yaml", `${name}.${path}`, `\${${variable}} stands for nothing`)),
-    );
+    const { query, type } = monitor;
+    const faults = [...unknownVariables("monitors.yaml", name, monitor, known)];
     const wrong = (path: string, message: string): void =>
       void faults.push(fault("monitors.yaml", `${name}.${path}`, message));
-    if (needs !== undefined && !Object.hasOwn(pack.options, needs))
-      wrong("needs", `names no option of the pack: ${needs}`);
     const isCheck = type === "service check";
     if (!isCheck && !/[<>=]\s*\$\{critical\}\s*$/.test(query))
       wrong("query", "must end in a comparison with ${critical}");
@@ -122,8 +112,6 @@ function sloFaults(pack: Pack): readonly PackFault[] {
       path,
       message,
     }));
-    if (slo.needs !== undefined && !Object.hasOwn(pack.options, slo.needs))
-      faults.push(fault("slos.yaml", `${name}.needs`, `names no option of the pack: ${slo.needs}`));
     const queries = [slo.numerator, slo.denominator, slo.query, ...Object.values(slo.queries ?? {})];
     if (queries.some((query) => query !== undefined && !/\$\{scope(?:AnyCluster)?\}/.test(query)))
       faults.push(fault("slos.yaml", name, "has a query that isn't narrowed to the service by ${scope}"));
@@ -170,12 +158,4 @@ function dashboardFaults(pack: Pack): readonly PackFault[] {
 
 function ownNames({ monitors, slos }: Pack): OwnNames {
   return { service: "", dashboards: [], monitors: Object.keys(monitors), slos: Object.keys(slos) };
-}
-
-function variablesOf(pack: Pack, common: readonly string[]): ReadonlySet<string> {
-  return new Set([...common, ...Object.keys(pack.options).map((name) => `option.${name}`)]);
-}
-
-function fault(file: PackFault["file"], path: string, message: string): PackFault {
-  return { file, path, message: `${path} ${message}` };
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 
+import { needs } from "./condition.ts";
 import { driftLayer } from "./drift.ts";
-import { slug, tag } from "./names.ts";
+import { tag } from "./names.ts";
 
 export const SLO_TYPES = ["metric", "monitor", "time-slice"] as const;
 export const SLO_TIMEFRAMES = ["7d", "30d", "90d"] as const;
@@ -144,8 +145,9 @@ export const packSlo = z.strictObject({
     .min(1)
     .max(500)
     .meta({ description: "What the SLO promises, in one or two sentences." }),
-  needs: slug.optional().meta({
-    description: "Agent option that must be on, or else the metric isn't there and the SLO is left out.",
+  needs: needs.optional().meta({
+    description:
+      "What must hold of the pack's options, or else the metric isn't there and the SLO is left out: name, !name, name=value, name!=value, or a list of those.",
   }),
   default: z
     .boolean()

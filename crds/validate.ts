@@ -1,15 +1,15 @@
 import { checkDefaults } from "./checks.ts";
-import { locateProblems, readDocument, type Parsed } from "./document.ts";
+import { locateProblems, PACK_FILE_LIMITS, readDocument, type Parsed } from "./document.ts";
 import { globalFolderOf } from "./global.ts";
 import { isReserved, isSlug } from "./names.ts";
-import { packConf, packDashboards, packManifest, packMonitors, packSlos } from "./pack.ts";
+import { packConf, packDashboards, packManifest, packMetrics, packMonitors, packSlos } from "./pack.ts";
 import { policySchema } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import { nearestReserved, resolveReserved } from "./reserved.ts";
 import { resolve, type Ground, type Held, type Resolution, type Wish } from "./resolve.ts";
 import { defaultsLayer } from "./wish.ts";
 
-/** What a text can be. `pack`, `conf`, `monitors`, `slos` and `dashboards` are the files of a pack; `reserved` is every other name with `_`. */
+/** What a text can be. `pack`, `conf`, `monitors`, `slos`, `dashboards` and `metrics` are the files of a pack; `reserved` is every other name with `_`. */
 export const DOCUMENT_KINDS = [
   "wish",
   "defaults",
@@ -20,6 +20,7 @@ export const DOCUMENT_KINDS = [
   "monitors",
   "slos",
   "dashboards",
+  "metrics",
 ] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
@@ -46,6 +47,7 @@ const KIND_OF_NAME: Readonly<Record<string, DocumentKind>> = {
   monitors: "monitors",
   slos: "slos",
   dashboards: "dashboards",
+  metrics: "metrics",
 };
 
 /**
@@ -87,15 +89,17 @@ export function validateText({ kind, name }: DocumentFile, text: string, ground:
     case "policy":
       return problemsOf(readDocument(name, text, policySchema));
     case "pack":
-      return problemsOf(readDocument(name, text, packManifest));
+      return problemsOf(readDocument(name, text, packManifest, PACK_FILE_LIMITS));
     case "conf":
-      return problemsOf(readDocument(name, text, packConf));
+      return problemsOf(readDocument(name, text, packConf, PACK_FILE_LIMITS));
     case "monitors":
-      return problemsOf(readDocument(name, text, packMonitors));
+      return problemsOf(readDocument(name, text, packMonitors, PACK_FILE_LIMITS));
     case "slos":
-      return problemsOf(readDocument(name, text, packSlos));
+      return problemsOf(readDocument(name, text, packSlos, PACK_FILE_LIMITS));
     case "dashboards":
-      return problemsOf(readDocument(name, text, packDashboards));
+      return problemsOf(readDocument(name, text, packDashboards, PACK_FILE_LIMITS));
+    case "metrics":
+      return problemsOf(readDocument(name, text, packMetrics, PACK_FILE_LIMITS));
     default:
       return kind satisfies never;
   }

@@ -5,6 +5,15 @@ import type { Position, Problem } from "./problem.ts";
 /** Limits of every text that comes from outside. */
 export const DOCUMENT_LIMITS = { bytes: 64 * 1024, depth: 24, aliases: 20 } as const;
 
+/** Limits of a pack's files, which the operator installs: the table of a large system's metrics is long. */
+export const PACK_FILE_LIMITS: TextLimits = { ...DOCUMENT_LIMITS, bytes: 512 * 1024 };
+
+export interface TextLimits {
+  readonly bytes: number;
+  readonly depth: number;
+  readonly aliases: number;
+}
+
 /** A text that is YAML (JSON is a part of it), before any schema. */
 export interface YamlText {
   readonly value: unknown;
@@ -13,10 +22,14 @@ export interface YamlText {
 }
 
 /** Reads YAML 1.2 within the limits. Nothing but texts can be keys, and a key stands once. */
-export function readYaml(owner: string, text: string): YamlText | Problem {
+export function readYaml(
+  owner: string,
+  text: string,
+  limits: TextLimits = DOCUMENT_LIMITS,
+): YamlText | Problem {
   const size = Buffer.byteLength(text);
-  if (size > DOCUMENT_LIMITS.bytes) {
-    const message = `the document has ${size} bytes; at most ${DOCUMENT_LIMITS.bytes} are read`;
+  if (size > limits.bytes) {
+    const message = `the document has ${size} bytes; at most ${limits.bytes} are read`;
     return { owner, reason: "TooLarge", message };
   }
   const { document, positionAt } = parse(text);
@@ -27,13 +40,13 @@ export function readYaml(owner: string, text: string): YamlText | Problem {
     return { owner, reason: "InvalidYaml", message: key.message, at: positionAt(key.offset) };
   }
   try {
-    const value: unknown = document.toJS({ maxAliasCount: DOCUMENT_LIMITS.aliases }) ?? {};
-    if (isDeeperThan(value, DOCUMENT_LIMITS.depth)) return tooDeep(owner);
+    const value: unknown = document.toJS({ maxAliasCount: limits.aliases }) ?? {};
+    if (isDeeperThan(value, limits.depth)) return tooDeep(owner);
     return { value, find: (path) => positionOf(document, path, positionAt) };
   } catch (error) {
     // The library throws nothing else here than for an alias: too many, or without an anchor.
     if (!(error instanceof ReferenceError)) throw error;
-    const message = `the document uses more than ${DOCUMENT_LIMITS.aliases} aliases, or one that is not defined`;
+    const message = `the document uses more than ${limits.aliases} aliases, or one that is not defined`;
     return { owner, reason: "TooManyAliases", message };
   }
 }

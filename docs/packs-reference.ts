@@ -1,8 +1,10 @@
+import { conditionsInWords } from "../crds/condition.ts";
 import { limitsOf, typeInWords } from "../crds/field-words.ts";
 import { optionSchema } from "../crds/json-schema.ts";
 import type { PackMonitor } from "../crds/monitor.ts";
 import { sloThresholds } from "../crds/slo.ts";
-import type { Pack } from "../crds/pack.ts";
+import type { NeedyName, Pack } from "../crds/pack.ts";
+import type { SetupPart } from "../crds/pack-manifest.ts";
 import { code, table } from "./markdown.ts";
 
 /** `docs/reference/packs.md`: every pack's setup, options and monitors. */
@@ -10,7 +12,12 @@ export function packsReference(packs: ReadonlyMap<string, Pack>): string {
   const names = [...packs.keys()].sort((a, b) => (a < b ? -1 : 1));
   const overview = names.map((name) => {
     const pack = packs.get(name)!;
-    return [`[${name}](#${name})`, pack.description, code(`${pack.check}.d`), pack.minimumAgent ?? ""];
+    return [
+      `[${name}](#${name})`,
+      pack.description,
+      pack.check === undefined ? "none" : code(`${pack.check}.d`),
+      pack.minimumAgent ?? "",
+    ];
   });
   return `<!-- Made by docs/generate.ts from packs/. Don't edit. -->
 
@@ -30,9 +37,11 @@ function section(pack: Pack): string {
   return [
     `## ${pack.name}`,
     `${pack.title}. ${pack.description}`,
-    `Endpoint, unless the wish says otherwise: ${code(where)}`,
+    pack.check === undefined
+      ? "The Agent reads nothing of it: the system sends its metrics by itself, so no file is written."
+      : `Endpoint, unless the wish says otherwise: ${code(where)}`,
     `### Setup of ${pack.name}`,
-    pack.setup.trim(),
+    ...pack.setup.map((part) => setupPart(pack, part)),
     `### Options of ${pack.name}`,
     "Under `agent:` in the document. Everything else in the Agent's file is fixed by the pack.",
     optionsTable(pack),
@@ -43,11 +52,28 @@ function section(pack: Pack): string {
     ...dashboardsOf(pack),
     `### Good to know about ${pack.name}`,
     pack.notes.map((note) => `- ${note}`).join("\n"),
-    `Key metrics, which must have points if all is well: ${pack.keyMetrics.map(code).join(", ") || "none that every service has"}. Service checks: ${pack.serviceChecks.map(code).join(", ") || "none"}.`,
+    `Key metrics, which must have points if all is well: ${named(pack, pack.keyMetrics) || "none that every service has"}. Service checks: ${named(pack, pack.serviceChecks) || "none"}.`,
     `Sources: ${pack.sources.map((source) => `<${source}>`).join(", ")}`,
   ]
     .filter((part) => part !== "")
     .join("\n\n");
+}
+
+function setupPart(pack: Pack, { title, needs, text }: SetupPart): string {
+  const wanted = conditionsInWords(needs, pack.options).map(code).join(" and ");
+  const condition = wanted === "" ? "" : `With ${wanted}`;
+  const heading = [title, condition].filter((part) => part !== undefined && part !== "").join(". ");
+  return heading === "" ? text.trim() : `**${heading}**\n\n${text.trim()}`;
+}
+
+/** Names as code, each with what it needs. */
+function named(pack: Pack, names: readonly NeedyName[]): string {
+  return names
+    .map(({ name, needs }) => {
+      const wanted = conditionsInWords(needs, pack.options).map(code).join(" and ");
+      return wanted === "" ? code(name) : `${code(name)} (with ${wanted})`;
+    })
+    .join(", ");
 }
 
 function optionsTable(pack: Pack): string {
@@ -55,7 +81,9 @@ function optionsTable(pack: Pack): string {
     const schema = optionSchema(option);
     const type = [typeInWords(schema), ...limitsOf(schema)].join(", ");
     const byDefault = option.default === undefined ? "" : code(JSON.stringify(option.default));
-    return [code(name), type, byDefault, option.description, code(option.option)];
+    const about =
+      option.placement === undefined ? option.description : `${option.description} On one machine only.`;
+    return [code(name), type, byDefault, about, option.option === undefined ? "" : code(option.option)];
   });
   return table(["option", "type", "default", "what it does", "in the Agent's file"], rows);
 }
@@ -63,7 +91,7 @@ function optionsTable(pack: Pack): string {
 function monitorsTable(pack: Pack): string {
   const rows = Object.entries(pack.monitors).map(([name, monitor]) => [
     code(name),
-    `${monitor.summary}${conditions(monitor)}`,
+    `${monitor.summary}${conditions(pack, monitor)}`,
     code(monitor.query),
     thresholds(monitor),
     noData(monitor),
@@ -74,7 +102,7 @@ function monitorsTable(pack: Pack): string {
 function slosOf(pack: Pack): readonly string[] {
   const rows = Object.entries(pack.slos).map(([name, slo]) => [
     code(name),
-    `${slo.summary}${conditions(slo)}`,
+    `${slo.summary}${conditions(pack, slo)}`,
     slo.type,
     sloThresholds(slo)
       .map(({ timeframe, target }) => `${target} % in ${timeframe}`)
@@ -103,8 +131,12 @@ function dashboardsOf(pack: Pack): readonly string[] {
   ];
 }
 
-function conditions({ needs, default: isDefault }: Pick<PackMonitor, "needs" | "default">): string {
-  const needed = needs === undefined ? "" : ` Needs \`agent.${needs}: true\`.`;
+function conditions(
+  pack: Pack,
+  { needs, default: isDefault }: Pick<PackMonitor, "needs" | "default">,
+): string {
+  const wanted = conditionsInWords(needs, pack.options).map(code).join(" and ");
+  const needed = wanted === "" ? "" : ` Needs ${wanted}.`;
   return `${needed}${isDefault === false ? " Made only when a document names it." : ""}`;
 }
 

@@ -1,5 +1,6 @@
 import { didYouMean } from "../../crds/suggest.ts";
 import { packsOf } from "../connect.ts";
+import { setupText } from "../setup-text.ts";
 import { UsageError } from "../print.ts";
 import type { Listed, Opened } from "./listing.ts";
 
@@ -23,7 +24,7 @@ export async function listPacks({ config }: Opened, names: readonly string[]): P
       monitors: Object.keys(monitors),
       options: Object.keys(options),
       minimumAgent,
-      setup,
+      setup: setupText(setup),
     }));
   return {
     facts: undefined,
@@ -37,7 +38,7 @@ export async function listPacks({ config }: Opened, names: readonly string[]): P
       ],
       rows: data.map((pack) => [
         pack.name,
-        pack.check,
+        pack.check ?? "",
         String(pack.monitors.length),
         pack.minimumAgent ?? "",
         pack.description,

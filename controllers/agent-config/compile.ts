@@ -1,4 +1,5 @@
-import { fillIn } from "../../crds/pack.ts";
+import { holds, type OptionValues } from "../../crds/condition.ts";
+import { fillIn, type PackConf, type Variables } from "../../crds/pack.ts";
 import type { Policy } from "../../crds/policy.ts";
 import type { Problem } from "../../crds/problem.ts";
 import type { Wish } from "../../crds/resolve.ts";
@@ -9,7 +10,7 @@ import type { RawInstance } from "../../engine/sources/sources.ts";
 import { endpointOf } from "../endpoint.ts";
 import { effectiveOptions, optionVariables } from "../options.ts";
 import { serviceVariables } from "../scope.ts";
-import { keyOfFile, renderFile, type AgentFile } from "./file.ts";
+import { keyOfFile, renderFile, type AgentConfig, type AgentFile } from "./file.ts";
 
 export interface AgentConfigGround {
   readonly clusterId: string;
@@ -58,7 +59,13 @@ function compileWish(
   ground: AgentConfigGround,
 ): Compiled<AgentFile> {
   const { service, pack } = wish;
-  const key = keyOfFile({ check: pack.check, service });
+  const variables = serviceVariables(wish, ground.clusterId);
+  const options = effectiveOptions(wish, variables);
+  // The system sends by itself: there is nothing that the Agent has to read.
+  if (pack.check === undefined || pack.conf === undefined || !holds(pack.checkNeeds, options)) return NOTHING;
+
+  const { check, conf } = pack;
+  const key = keyOfFile({ check, service });
   const problems: Problem[] = [];
   const bases = new Map<string, string>();
   for (const instance of instances) {
@@ -70,9 +77,10 @@ function compileWish(
     return { objects: [], held: new Map([[key, problems[0]?.message ?? "no usable instance"]]), problems };
 
   try {
-    const config = configOf(wish, bases, ground.clusterId);
+    const filled = { ...variables, ...optionVariables(wish, options) };
+    const config = configOf(conf, bases, { variables: filled, settings: settingsOf(wish, options) });
     const retain = wish.deletion === "retain";
-    const body = renderFile({ check: pack.check, service, clusterId: ground.clusterId, config, retain });
+    const body = renderFile({ check, service, clusterId: ground.clusterId, config, retain });
     return { objects: [{ key, owner: service, body, drift: wish.drift, retain }], problems };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -84,22 +92,28 @@ function compileWish(
   }
 }
 
-function configOf(
-  wish: Wish,
-  bases: ReadonlyMap<string, string>,
-  clusterId: string,
-): Parameters<typeof renderFile>[0]["config"] {
-  const common = serviceVariables(wish, clusterId);
-  const options = effectiveOptions(wish, common);
-  const variables = { ...common, ...optionVariables(wish, options) };
-  const settings = Object.fromEntries(
-    Object.entries(options).map(([name, value]) => [wish.pack.options[name]!.option, value]),
+/** Options under the names that they have in the Agent's file. One without a name there steers the pack only. */
+function settingsOf({ pack }: Wish, options: OptionValues): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(pack.options).flatMap(([name, { option }]) =>
+      option === undefined || options[name] === undefined ? [] : [[option, options[name]] as const],
+    ),
   );
+}
+
+function configOf(
+  conf: PackConf,
+  bases: ReadonlyMap<string, string>,
+  {
+    variables,
+    settings,
+  }: { readonly variables: Variables; readonly settings: Readonly<Record<string, unknown>> },
+): AgentConfig {
   const endpoints = [...bases].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
-    init_config: (fillIn(wish.pack.conf.init_config ?? {}, variables) ?? {}) as Record<string, unknown>,
+    init_config: (fillIn(conf.init_config ?? {}, variables) ?? {}) as Record<string, unknown>,
     instances: endpoints.map(([endpoint, base]) => ({
-      ...(fillIn(wish.pack.conf.instance, { ...variables, endpoint, base }) as Record<string, unknown>),
+      ...(fillIn(conf.instance, { ...variables, endpoint, base }) as Record<string, unknown>),
       ...settings,
     })),
   };

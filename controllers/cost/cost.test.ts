@@ -18,7 +18,7 @@ function snapshotOf(documents: Readonly<Record<string, string>>) {
 }
 
 describe("what belongs to a service's cost", () => {
-  const plan = planCost(compilesFor("dc1", "https://app.datadoghq.com"));
+  const plan = planCost(compilesFor("dc1", "https://app.datadoghq.com"), "dc1");
 
   test("is its monitors, and the metrics of its pack, its monitors and its document", () => {
     const { services } = plan(

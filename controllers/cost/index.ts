@@ -66,7 +66,7 @@ function costRound({
   metrics,
   clock = systemClock,
 }: CostOptions): (signal: AbortSignal) => Promise<string | undefined> {
-  const plan = planCost(compilesOf(deps));
+  const plan = planCost(compilesOf(deps), deps.clusterId);
   return async (signal) => {
     const snapshot = newest();
     const connection = connect(deps);

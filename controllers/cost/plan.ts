@@ -6,6 +6,7 @@ import type { Compiles } from "../compiles.ts";
 import { joinMetricTags } from "../metric-tags/compile.ts";
 import type { MonitorBody } from "../monitors/canonical.ts";
 import { parseMetricQuery, seriesOf } from "../monitors/lint/metric-query.ts";
+import { packParts } from "../pack-parts.ts";
 
 /** What there is to say of a service's cost without a look at Datadog. */
 export interface ServiceParts {
@@ -28,7 +29,10 @@ export interface CostPlan {
 }
 
 /** Makes a function that works out what belongs to the cost of each service. Pure. */
-export function planCost({ monitors, slos, dashboards }: Compiles): (snapshot: Snapshot) => CostPlan {
+export function planCost(
+  { monitors, slos, dashboards }: Compiles,
+  clusterId: string,
+): (snapshot: Snapshot) => CostPlan {
   return (snapshot) => {
     const seenOf = Map.groupBy(
       [slos, dashboards].flatMap((compile) => [...compile(snapshot).objects.values()]),
@@ -42,6 +46,7 @@ export function planCost({ monitors, slos, dashboards }: Compiles): (snapshot: S
       wish.service,
       partsOf(
         wish,
+        packParts(wish, clusterId).keyMetrics,
         (bodiesOf.get(wish.service) ?? []).map(({ body }) => body),
         seenOf.get(wish.service) ?? [],
       ),
@@ -50,10 +55,15 @@ export function planCost({ monitors, slos, dashboards }: Compiles): (snapshot: S
   };
 }
 
-function partsOf(wish: Wish, bodies: readonly MonitorBody[], others: readonly object[]): ServiceParts {
+function partsOf(
+  wish: Wish,
+  keyMetrics: readonly string[],
+  bodies: readonly MonitorBody[],
+  others: readonly object[],
+): ServiceParts {
   const grouped = bodies.filter(isGrouped).length;
   const metrics = new Set([
-    ...wish.pack.keyMetrics,
+    ...keyMetrics,
     ...Object.keys(wish.metrics),
     ...bodies.flatMap(metricsOf),
     ...others.flatMap(metricsInTexts),

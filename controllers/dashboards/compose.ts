@@ -1,16 +1,14 @@
-import type { PackDashboardSection } from "../../crds/dashboard.ts";
+import { holds } from "../../crds/condition.ts";
+import type { PackDashboardSection, PackWidget } from "../../crds/dashboard.ts";
 import { fillIn, type Variables } from "../../crds/pack.ts";
-import type { Wish } from "../../crds/resolve.ts";
 import { compareText, isSame } from "../../engine/plan/plan.ts";
 import type { Json } from "../monitors/canonical.ts";
-import { effectiveOptions, optionVariables } from "../options.ts";
+import { optionVariables } from "../options.ts";
 import { anyCluster, scopeTags, serviceVariables } from "../scope.ts";
 import { stacked, type Section } from "./arrange.ts";
 import { closingOf } from "./frames.ts";
 import { expandShortReferences } from "./references.ts";
-
-/** As much of a service's wish as a section follows from. */
-export type SectionSource = Pick<Wish, "service" | "env" | "team" | "tags" | "pack" | "agent">;
+import { addsTo, optionsOf, wantedWidgets, withoutNeeds, type SectionSource } from "./section.ts";
 
 export interface Composition {
   /** The dashboard's name: `infrastructure-overview`. */
@@ -36,7 +34,9 @@ const CHOICE = ["$cluster", "$env", "$service"];
  */
 export function composeDashboard({ name, clusterId, sources, exclude }: Composition): Json | undefined {
   const packs = Map.groupBy(
-    sources.toSorted((a, b) => compareText(a.service, b.service)),
+    sources
+      .filter((source) => addsTo(name, source, clusterId))
+      .toSorted((a, b) => compareText(a.service, b.service)),
     ({ pack }) => pack.name,
   );
   const sections: Section[] = [];
@@ -77,8 +77,9 @@ function isChosenIn(sections: readonly Section[], variable: string): boolean {
 }
 
 /** The packs that add to a dashboard, by name. */
-export function packsIn({ name, sources, exclude }: Composition): readonly string[] {
+export function packsIn({ name, clusterId, sources, exclude }: Composition): readonly string[] {
   const names = sources
+    .filter((source) => addsTo(name, source, clusterId))
     .filter(({ pack }) => !exclude.includes(pack.dashboards[name]?.section ?? ""))
     .map(({ pack }) => pack.name);
   return [...new Set(names)].sort(compareText);
@@ -91,14 +92,18 @@ function sectionsOf(
 ): readonly Section[] {
   if (per === "pack") {
     const variables = choiceVariables(commonOf(sources.map(({ team }) => team)), clusterId);
-    return [{ title: section, order, widgets: filled(widgets, variables) }];
+    const wanted = wantedWidgets(
+      widgets,
+      sources.map((source) => optionsOf(source, clusterId)),
+    );
+    return [{ title: section, order, widgets: filled(wanted, variables) }];
   }
   if (sources.length <= MAX_SECTIONS_EACH) {
     return sources.map((source) => ({
       title: `${section}: ${source.service}`,
       order,
       widgets: expandShortReferences(
-        filled(widgets, ofService(source, clusterId)),
+        filled(wantedWidgets(widgets, [optionsOf(source, clusterId)]), ofService(source, clusterId)),
         source.service,
       ) as readonly unknown[],
     }));
@@ -107,21 +112,22 @@ function sectionsOf(
   return [{ title, order, widgets: sharedWidgets(widgets, sources, clusterId) }];
 }
 
-/** Widgets of a section that are the same for every service once a viewer chooses it. The others can't be shown for many at once. */
+/** Widgets of a section that every service has, and that are the same once a viewer chooses one. The others can't be shown for many at once. */
 function sharedWidgets(
-  widgets: readonly unknown[],
+  widgets: readonly PackWidget[],
   sources: readonly SectionSource[],
   clusterId: string,
 ): readonly unknown[] {
   const [one, ...others] = sources;
   const first = one === undefined ? [] : firstVersion(widgets, one, clusterId);
   const agreeing = others.map((source) => agreementOf(first, widgets, source, clusterId));
-  const shared = first.filter((_widget, at) => agreeing.every((agrees) => agrees[at]));
+  const shared = first.filter((widget, at) => widget !== undefined && agreeing.every((agrees) => agrees[at]));
   return [howToChoose(sources.length), ...shared];
 }
 
+/** Undefined where the service hasn't the widget. */
 function versionOf(
-  widgets: readonly unknown[],
+  widgets: readonly PackWidget[],
   source: SectionSource,
   clusterId: string,
 ): readonly unknown[] {
@@ -130,14 +136,19 @@ function versionOf(
     ...choiceVariables(source.team, clusterId),
     service: "$service.value",
   };
-  return widgets.map((widget) => expandShortReferences(fillIn(widget, variables), source.service));
+  const options = optionsOf(source, clusterId);
+  return widgets.map((widget) =>
+    holds(widget.needs, options)
+      ? expandShortReferences(fillIn(withoutNeeds(widget), variables), source.service)
+      : undefined,
+  );
 }
 
 const firstVersions = new WeakMap<readonly unknown[], readonly unknown[]>();
 
 /** What the first service makes of a section's widgets: the same object for as long as it comes to the same. */
 function firstVersion(
-  widgets: readonly unknown[],
+  widgets: readonly PackWidget[],
   source: SectionSource,
   clusterId: string,
 ): readonly unknown[] {
@@ -159,7 +170,7 @@ const agreements = new WeakMap<readonly unknown[], WeakMap<SectionSource, Agreem
 /** Which widgets are the same for a service as they are for the first one. */
 function agreementOf(
   first: readonly unknown[],
-  widgets: readonly unknown[],
+  widgets: readonly PackWidget[],
   source: SectionSource,
   clusterId: string,
 ): readonly boolean[] {
@@ -189,7 +200,7 @@ function ofService(source: SectionSource, clusterId: string): Variables {
   return {
     ...base,
     ...scopeVariables([...own, ...CHOICE]),
-    ...optionVariables(source, effectiveOptions(source, base)),
+    ...optionVariables(source, optionsOf(source, clusterId)),
   };
 }
 

@@ -8,8 +8,9 @@ import { withMark } from "../datadog/text-mark.ts";
 import type { Json } from "../monitors/canonical.ts";
 import { canonicalDesired, type DashboardBody } from "./canonical.ts";
 import { checkDashboard } from "./check.ts";
-import { composeDashboard, packsIn, type Composition, type SectionSource } from "./compose.ts";
+import { composeDashboard, packsIn, type Composition } from "./compose.ts";
 import { purposeOf } from "./frames.ts";
+import { addsTo, type SectionSource } from "./section.ts";
 
 /** The dashboards that follow from several services together. */
 export interface ComposedDashboards {
@@ -45,7 +46,7 @@ export function composedDashboards(clusterId: string): (snapshot: Snapshot) => C
   let lastUnclear: ReadonlyMap<string, string> = new Map();
 
   return (snapshot) => {
-    const gathered = gather(snapshot, known);
+    const gathered = gather(snapshot, known, clusterId);
     const { ingredients, unclear } = gathered;
     known = gathered.known;
     const now = new Map(
@@ -103,7 +104,11 @@ interface Gathered {
   readonly known: ReadonlyMap<string, SectionSource>;
 }
 
-function gather({ services }: Snapshot, before: ReadonlyMap<string, SectionSource>): Gathered {
+function gather(
+  { services }: Snapshot,
+  before: ReadonlyMap<string, SectionSource>,
+  clusterId: string,
+): Gathered {
   const known = new Map<string, SectionSource>();
   const bySection = new Map<string, SectionSource[]>();
   const tunings = new Map<string, GlobalDashboard>();
@@ -125,6 +130,7 @@ function gather({ services }: Snapshot, before: ReadonlyMap<string, SectionSourc
     }
     known.set(service, source);
     for (const name of Object.keys(source.pack.dashboards)) {
+      if (!addsTo(name, source, clusterId)) continue;
       const sources = bySection.get(name);
       if (sources === undefined) bySection.set(name, [source]);
       else sources.push(source);

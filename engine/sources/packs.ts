@@ -1,13 +1,15 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-import { readDocument, type Parsed } from "../../crds/document.ts";
+import { PACK_FILE_LIMITS, readDocument, type Parsed } from "../../crds/document.ts";
 import { packFaults } from "../../crds/pack-check.ts";
 import {
   packConf,
   packDashboards,
   packManifest,
+  packMetrics,
   packMonitors,
+  packOf,
   packSlos,
   type Pack,
 } from "../../crds/pack.ts";
@@ -16,7 +18,7 @@ import { formatProblem, type Problem } from "../../crds/problem.ts";
 export const BUILT_IN_PACKS = path.join(import.meta.dirname, "..", "..", "packs");
 
 /**
- * Reads every pack of some folders: `<dir>/<name>/{pack,conf,monitors,slos,dashboards}.yaml`. A later folder's pack replaces an earlier one of the same name.
+ * Reads every pack of some folders: `<dir>/<name>/{pack,conf,monitors,slos,dashboards,metrics}.yaml`. A later folder's pack replaces an earlier one of the same name.
  *
  * @throws {Error} if a pack is broken: a fault of the installation, so the process doesn't start with half of them.
  */
@@ -101,26 +103,34 @@ function loadPack(dir: string): Pack {
 }
 
 /** A pack without one of these brings none. */
-const OPTIONAL_FILES: ReadonlySet<string> = new Set(["monitors.yaml", "slos.yaml", "dashboards.yaml"]);
+const OPTIONAL_FILES: ReadonlySet<string> = new Set([
+  "conf.yaml",
+  "monitors.yaml",
+  "slos.yaml",
+  "dashboards.yaml",
+  "metrics.yaml",
+]);
 
 /** Reads one pack's folder. Problems carry the file as their owner. */
 export function readPack(dir: string): Parsed<Pack> {
   const manifest = readFile(dir, "pack.yaml", packManifest);
-  const conf = readFile(dir, "conf.yaml", packConf);
+  const conf = existsSync(path.join(dir, "conf.yaml")) ? readFile(dir, "conf.yaml", packConf) : undefined;
   const monitors = readFile(dir, "monitors.yaml", packMonitors);
   const slos = readFile(dir, "slos.yaml", packSlos);
   const dashboards = readFile(dir, "dashboards.yaml", packDashboards);
-  if (!manifest.ok || !conf.ok || !monitors.ok || !slos.ok || !dashboards.ok) {
-    const parts = [manifest, conf, monitors, slos, dashboards];
-    return { ok: false, problems: parts.flatMap((part) => (part.ok ? [] : part.problems)) };
+  const metrics = readFile(dir, "metrics.yaml", packMetrics);
+  if (!manifest.ok || conf?.ok === false || !monitors.ok || !slos.ok || !dashboards.ok || !metrics.ok) {
+    const parts = [manifest, conf, monitors, slos, dashboards, metrics];
+    return { ok: false, problems: parts.flatMap((part) => (part?.ok === false ? part.problems : [])) };
   }
-  const pack: Pack = {
-    ...manifest.value,
-    conf: conf.value,
+  const pack = packOf({
+    manifest: manifest.value,
+    conf: conf?.value,
     monitors: monitors.value,
     slos: slos.value,
     dashboards: dashboards.value,
-  };
+    metrics: metrics.value,
+  });
   const problems = inconsistencies(pack, dir);
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: pack };
 }
@@ -138,7 +148,7 @@ function readFile<Schema extends Parameters<typeof readDocument>[2]>(
     if ((error as NodeJS.ErrnoException).code === "ENOENT" && OPTIONAL_FILES.has(name)) text = "{}";
     else return { ok: false, problems: [{ owner: file, reason: "Unreadable", message: String(error) }] };
   }
-  return readDocument(file, text, schema);
+  return readDocument(file, text, schema, PACK_FILE_LIMITS);
 }
 
 function inconsistencies(pack: Pack, dir: string): readonly Problem[] {

@@ -2,16 +2,20 @@ import {
   packConf,
   packDashboards,
   packManifest,
+  packMetrics,
   packMonitors,
+  packOf,
   packSlos,
   type Pack,
 } from "../../crds/pack.ts";
 import { STRICT_POLICY } from "../../crds/policy.ts";
 import type { Ground } from "../../crds/resolve.ts";
 
-/** A small pack with an option of every type and two monitors. `over` replaces whole parts of its files. */
+/** A small pack with an option of every type and two monitors. `over` replaces whole parts of its files; `conf: undefined` leaves that one out. */
 export function examplePack(
-  over: Partial<Readonly<Record<"manifest" | "conf" | "monitors" | "slos" | "dashboards", object>>> = {},
+  over: Partial<
+    Readonly<Record<"manifest" | "conf" | "monitors" | "slos" | "dashboards" | "metrics", object | undefined>>
+  > = {},
 ): Pack {
   const manifest = packManifest.parse({
     name: "ray",
@@ -57,13 +61,17 @@ export function examplePack(
     },
     ...over.monitors,
   });
-  const conf = packConf.parse({
-    instance: { openmetrics_endpoint: "${endpoint}", allow_redirects: false, tags: "${tags}" },
-    ...over.conf,
-  });
+  const hasConf = !Object.hasOwn(over, "conf") || over.conf !== undefined;
+  const conf = !hasConf
+    ? undefined
+    : packConf.parse({
+        instance: { openmetrics_endpoint: "${endpoint}", allow_redirects: false, tags: "${tags}" },
+        ...over.conf,
+      });
   const slos = packSlos.parse(over.slos ?? {});
   const dashboards = packDashboards.parse(over.dashboards ?? {});
-  return { ...manifest, conf, monitors, slos, dashboards };
+  const metrics = packMetrics.parse(over.metrics ?? {});
+  return packOf({ manifest, conf, monitors, slos, dashboards, metrics });
 }
 
 /** What resolving needs: the pack `ray` of the example, and `generic` with one option of its own. */

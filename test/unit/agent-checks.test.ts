@@ -38,23 +38,24 @@ function wishesOf(pack: Pack): readonly Readonly<Record<string, unknown>>[] {
   return [{}, ...single, all(0), all(-1)];
 }
 
-function fileOf(pack: string, agent: object): AgentFile {
+/** Undefined if no file is written with these options. */
+function fileOf(pack: string, agent: object): AgentFile | undefined {
   const { file } = observed("web", stringify({ pack, env: "production", agent }));
-  return parse(file) as AgentFile;
+  return file === "" ? undefined : (parse(file) as AgentFile);
 }
 
 // An option that the check doesn't have is no error to the Agent: it is passed over, and nobody hears of it.
-test.for([...PACKS.values()])(
-  "the Agent's check knows every option, and takes every value, of pack $name",
-  (pack) => {
-    for (const agent of wishesOf(pack)) {
-      expect({ agent, faults: agentFileFaults(pack.check, fileOf(pack.name, agent)) }).toEqual({
-        agent,
-        faults: [],
-      });
-    }
-  },
-);
+test.for(
+  [...PACKS.values()].flatMap((pack) =>
+    pack.check === undefined ? [] : [{ name: pack.name, check: pack.check, pack }],
+  ),
+)("the Agent's check knows every option, and takes every value, of pack $name", ({ check, pack }) => {
+  for (const agent of wishesOf(pack)) {
+    const file = fileOf(pack.name, agent);
+    if (file !== undefined)
+      expect({ agent, faults: agentFileFaults(check, file) }).toEqual({ agent, faults: [] });
+  }
+});
 
 const RAY = { openmetrics_endpoint: "http://10.0.0.5:8080/metrics" };
 const GENERIC = { ...RAY, metrics: [".+"] };

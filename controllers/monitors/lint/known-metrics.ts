@@ -14,7 +14,7 @@ export interface KnownMetrics {
 export function knownMetrics(packs: ReadonlyMap<string, Pack>): KnownMetrics {
   const names = new Set(SENT_NAMES);
   for (const pack of packs.values()) {
-    for (const name of pack.keyMetrics) names.add(name);
+    for (const { name } of pack.keyMetrics) names.add(name);
     for (const { type, query } of Object.values(pack.monitors)) {
       if (type !== "query alert" && type !== "metric alert") continue;
       const { parts } = parseMetricQuery(query.replaceAll("${critical}", "0"));
