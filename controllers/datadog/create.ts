@@ -47,6 +47,8 @@ export class Creator<Body> {
   readonly #options: CreatorOptions<Body>;
   /** When the last create of a key was sent. Kept until a list shows the object. */
   readonly #sentAt = new Map<string, number>();
+  /** When an earlier process sent a create whose outcome it couldn't note, ms since the epoch. Kept as long. */
+  readonly #inherited = new Map<string, number>();
   /** True if the last list had several pages, so that an object at a page's edge may have been missed. */
   #mayHaveMissed = false;
   /** Keys that there were at the last list that was whole, or that came later. Undefined before such a list. */
@@ -60,8 +62,11 @@ export class Creator<Body> {
 
   /** Takes over what an earlier process was about to create. Whatever it was, it is looked for first. */
   inherit(): void {
-    for (const [key, agoMs] of this.#options.timing.open?.() ?? [])
-      if (!this.#sentAt.has(key)) this.#sentAt.set(key, this.#now() - agoMs);
+    for (const [key, agoMs] of this.#options.timing.open?.() ?? []) {
+      if (this.#sentAt.has(key)) continue;
+      this.#sentAt.set(key, this.#now() - agoMs);
+      this.#inherited.set(key, this.#wallMs() - agoMs);
+    }
   }
 
   /** To be called with the keys that a list shows. */
@@ -74,6 +79,7 @@ export class Creator<Body> {
   /** To be called for every key that a list shows, or that is deleted. */
   settled(key: string): void {
     this.#sentAt.delete(key);
+    this.#inherited.delete(key);
     this.#doubtful.delete(key);
     this.#options.memory.confirm(key);
   }
@@ -90,11 +96,31 @@ export class Creator<Body> {
 
   /** For how long yet reads may not show the last create of a key. 0 if they must. */
   recencyMs(key: string): number {
-    const { timing, memory } = this.#options;
-    const sentAgoMs = this.#now() - (this.#sentAt.get(key) ?? -Infinity);
-    // By an earlier process, which told of it and had not seen it listed yet.
-    const createdAgoMs = this.#wallMs() - (memory.get(key)?.createdAt ?? -Infinity);
-    return Math.max(0, (timing.lagMs ?? LAG_MS) - Math.min(sentAgoMs, Math.max(0, createdAgoMs)));
+    return Math.max(0, this.#lagMs - Math.min(this.#sentAgoMs(key), Math.max(0, this.#createdAgoMs(key))));
+  }
+
+  /**
+   * True if reads may not show the object that we remember, since it was made moments ago. An object that is gone and
+   * was to be made anew is none: whatever else has its mark may be the new one, sent by a process that couldn't note it.
+   */
+  isRememberedRecent(key: string): boolean {
+    const createdAt = this.#options.memory.get(key)?.createdAt;
+    if (createdAt === undefined || this.#createdAgoMs(key) >= this.#lagMs) return false;
+    return createdAt >= (this.#inherited.get(key) ?? -Infinity);
+  }
+
+  /** Infinity if none was sent that no list has shown yet. */
+  #sentAgoMs(key: string): number {
+    return this.#now() - (this.#sentAt.get(key) ?? -Infinity);
+  }
+
+  /** Of the object that we remember, by this process or an earlier one. Infinity once a list has shown it. */
+  #createdAgoMs(key: string): number {
+    return this.#wallMs() - (this.#options.memory.get(key)?.createdAt ?? -Infinity);
+  }
+
+  get #lagMs(): number {
+    return this.#options.timing.lagMs ?? LAG_MS;
   }
 
   /**

@@ -69,6 +69,7 @@ export async function withOriginals<Body>(
  * one that was made moments ago is its clone even if that isn't shown yet.
  *
  * @param clones Refs of what was seen as a clone. Those of this list are added.
+ * @param isRecent True if what we remember of a key was made moments ago.
  */
 export function pickOurs<Body>(
   byKey: ByKey,

@@ -99,7 +99,7 @@ export class MarkedObjects<Body> implements MarkedTarget<Body> {
     });
     const { ours, duplicates } = pickOurs(byKey, this.#options, {
       clones: this.#lookup.clones,
-      isRecent: (key) => this.#creator.recencyMs(key) > 0,
+      isRecent: (key) => this.#creator.isRememberedRecent(key),
     });
     this.duplicates = duplicates;
     for (const { mark } of ours) this.#creator.settled(mark.key);

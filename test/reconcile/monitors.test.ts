@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { MonitorBody } from "../../controllers/monitors/canonical.ts";
 import { markTags } from "../../controllers/monitors/mark.ts";
 import { monitorTarget } from "../../controllers/monitors/target.ts";
+import { Memory } from "../../engine/plan/memory.ts";
 import { diff } from "../../engine/plan/plan.ts";
 import { marked, only, startMonitorWorld, type MonitorWorldOptions } from "../builders/monitor-world.ts";
 import { CLUSTER, wishedMonitor } from "../builders/monitors.ts";
@@ -99,6 +100,33 @@ describe("whose a monitor is", () => {
     const observed = await target.observe(signal());
 
     expect(observed.map(({ ref }) => ref)).toEqual([String(ours.id)]);
+  });
+
+  test("what an earlier process created in place of one that is gone is ours, though nobody noted it", async () => {
+    const first = await startWorld();
+    await bringInLine(first.target, desired([wishedMonitor("ray/a")]));
+    const before = only(first.api, "ray/a");
+    const { createdAt: _listed, ...remembered } = first.memory.get("ray/a")!;
+    first.api.remove(before.id);
+    const noted = new Memory();
+    noted.set("ray/a", remembered);
+    // It died after the create took effect, and before it could note it: only the intent stands written down.
+    const made = first.api.add({ ...before, message: "made by the one that died" });
+    const next = monitorTarget({
+      datadog: first.datadog,
+      clusterId: CLUSTER,
+      memory: noted,
+      now: first.clock.now,
+      lookAgainMs: 1,
+      open: () => new Map([["ray/a", 500]]),
+    });
+
+    const observed = await next.observe(signal());
+    first.clock.advance(60_000);
+    await bringInLine(next, desired([wishedMonitor("ray/a")]));
+
+    expect(observed.map(({ ref }) => ref)).toEqual([String(made)]);
+    expect(marked(first.api, "ray/a")).toEqual([made]);
   });
 
   test("takes the oldest of two clones when nothing is remembered", async () => {
