@@ -1,20 +1,16 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import net from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
+import { binary as findBinary } from "./binary.ts";
+import { freePorts } from "./free-ports.ts";
+
 /** Path of a Consul binary: `CONSUL_BIN`, else `consul` on the PATH. Undefined if there is none. */
 export function consulBinary(): string | undefined {
-  const named = process.env["CONSUL_BIN"];
-  if (named !== undefined && named !== "") return existsSync(named) ? named : undefined;
-  return (process.env["PATH"] ?? "")
-    .split(delimiter)
-    .map((folder) => join(folder, "consul"))
-    .find((path) => existsSync(path));
+  return findBinary("CONSUL_BIN", "consul");
 }
 
 /** Why a test with a real Consul is left out. */
@@ -151,17 +147,4 @@ async function untilReady(
     await sleep(50);
   }
   throw new Error(`Consul was not ready after 20 s: ${url}`);
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
