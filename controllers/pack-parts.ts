@@ -21,7 +21,9 @@ export interface PackParts {
   readonly setup: readonly Omit<SetupPart, "needs">[];
   /** What proves that an instance answers; its path is filled in. Undefined: the endpoint itself, in the OpenMetrics format. */
   readonly probe: Omit<PackProbe, "needs"> | undefined;
-  readonly expects: readonly Expected[];
+  readonly expects: readonly Omit<Expected, "needs">[];
+  /** What the person can do, by what came back: unreachable, empty, or an HTTP status. */
+  readonly hints: Readonly<Record<string, string>>;
   /** By name, with `${host}` and `${each}` still open. */
   readonly polls: ReadonlyMap<string, PackPoll>;
 }
@@ -51,7 +53,10 @@ export function packParts(wish: Wisher, clusterId: string): PackParts {
             format: probe.format,
             ...(probe.path === undefined ? {} : { path: fillInText(probe.path, variables) }),
           },
-    expects: thoseThatHold(pack.expects, options),
+    expects: thoseThatHold(pack.expects, options).map(
+      ({ needs: _needs, ...expected }) => fillIn(expected, variables) as Omit<Expected, "needs">,
+    ),
+    hints: fillIn(pack.hints, variables) as Readonly<Record<string, string>>,
     polls: new Map(Object.entries(pack.polls).filter(([, { needs }]) => holds(needs, options))),
   };
 }

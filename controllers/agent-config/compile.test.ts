@@ -1,11 +1,12 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 
+import type { Pack } from "../../crds/pack.ts";
 import { STRICT_POLICY, type Policy } from "../../crds/policy.ts";
 import { resolve, type Resolution } from "../../crds/resolve.ts";
 import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
 import type { RawInstance } from "../../engine/sources/sources.ts";
-import { exampleGround } from "../../test/builders/packs.ts";
+import { exampleGround, examplePack } from "../../test/builders/packs.ts";
 import { compileAgentConfig } from "./compile.ts";
 
 function instance(over: Partial<RawInstance> = {}): RawInstance {
@@ -74,6 +75,56 @@ test.for([
   const { endpoints } = compile([instance({ tags: ["dd-observe", ...tags] })], document);
 
   expect(endpoints).toEqual([endpoint]);
+});
+
+describe("with options that steer", () => {
+  const manifest = {
+    options: {
+      interval: { option: "min_collection_interval", type: "integer", default: 15, description: "i" },
+      namespace: { option: "namespace", type: "text", default: "n", required: true, description: "n" },
+      source: { type: "choice", values: ["scrape", "push"], default: "scrape", description: "s" },
+    },
+    checkNeeds: "source=scrape",
+  };
+  const filesOf = (pack: Pack, agent: string): readonly object[] => {
+    const ground = exampleGround({ packs: new Map([["ray", pack]]) });
+    const resolution = resolve("ray", [], { text: `agent: {${agent}}`, generation: 1 }, ground)!;
+    const desired = compileAgentConfig({ clusterId: "dc1", policy: STRICT_POLICY, tagName: "dd-observe" })({
+      ...snapshotOf([instance()], undefined, STRICT_POLICY),
+      services: new Map([["ray", resolution]]),
+    });
+    expect(desired.held.size + desired.problems.length).toBe(0);
+    return [...desired.objects.values()].flatMap(
+      ({ body }) => (parse(body.text) as { instances: object[] }).instances,
+    );
+  };
+
+  test("what steers the pack alone isn't written", () => {
+    const [one] = filesOf(examplePack({ manifest }), "source: scrape");
+
+    expect(one).toMatchObject({ min_collection_interval: 15, namespace: "n" });
+    expect(Object.keys(one!)).not.toContain("source");
+    expect(Object.keys(one!)).not.toContain("profile");
+  });
+
+  test("the minimal profile writes what the check requires and what the wish sets", () => {
+    const [minimal] = filesOf(examplePack({ manifest }), "profile: minimal");
+    const [tuned] = filesOf(examplePack({ manifest }), "profile: minimal, interval: 30");
+
+    expect(minimal).toMatchObject({ namespace: "n" });
+    expect(Object.keys(minimal!)).not.toContain("min_collection_interval");
+    expect(tuned).toMatchObject({ min_collection_interval: 30, namespace: "n" });
+  });
+
+  test("no file is written where the condition for one doesn't hold, or there is no check", () => {
+    const pushing = examplePack({
+      manifest: { ...manifest, check: undefined, checkNeeds: undefined },
+      conf: undefined,
+    });
+
+    expect(filesOf(examplePack({ manifest }), "source: push")).toEqual([]);
+    expect(filesOf(pushing, "")).toEqual([]);
+  });
 });
 
 test("writes an IPv6 address as URLs want it", () => {

@@ -3,6 +3,7 @@ import { compileEach, remember, type Compiled } from "../../engine/plan/compile.
 import type { Desired, DesiredObject } from "../../engine/plan/plan.ts";
 import { reference } from "../../engine/plan/tokens.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { dashboardsOf } from "../dashboards/section.ts";
 import { markTags } from "../datadog/mark.ts";
 import type { Json } from "../monitors/canonical.ts";
 import { allTags } from "../scope.ts";
@@ -58,16 +59,16 @@ export function compileCatalog(
   appUrl: string,
 ): (snapshot: Snapshot) => Desired<EntityBody> {
   const compileOne = remember((wish: Wish) =>
-    entityOf(wish, { clusterId, appUrl, dashboards: dashboardsOf(wish) }),
+    entityOf(wish, { clusterId, appUrl, dashboards: dashboardKeys(wish, clusterId) }),
   );
   return compileEach({ compileOne });
 }
 
 /** A service's own dashboards, then those that its pack adds a section to. */
-function dashboardsOf({ service, dashboards, pack }: Wish): readonly string[] {
+function dashboardKeys(wish: Wish, clusterId: string): readonly string[] {
   return [
-    ...Object.keys(dashboards).map((name) => `${service}/${name}`),
-    ...Object.keys(pack.dashboards).map((name) => `_dashboards/${name}`),
+    ...Object.keys(wish.dashboards).map((name) => `${wish.service}/${name}`),
+    ...dashboardsOf(wish, clusterId).map((name) => `_dashboards/${name}`),
   ];
 }
 

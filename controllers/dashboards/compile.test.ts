@@ -240,6 +240,79 @@ describe("a dashboard that packs compose", () => {
     expect(none.objects.has(key)).toBe(false);
   });
 
+  describe("with widgets that need an option", () => {
+    const widgets = [
+      graph("avg:ray.cpu{${scope}}"),
+      { ...graph("avg:ray.sizes{${scope}}"), needs: "buckets" },
+      { ...graph("avg:ray.slow{${scope}}"), needs: "mode=slow" },
+    ];
+    const ray = (agent: object): string => JSON.stringify({ pack: "ray", agent });
+    const queriesOf = (documents: Readonly<Record<string, string>>, section: object) => {
+      const desired = compileDashboards("dc1")(snapshotOf(documents, groundOf(section)));
+      return desired.objects.has(OVERVIEW) ? sections(desired) : undefined;
+    };
+
+    test("shows of a pack's section what at least one of its services has", () => {
+      const documents = { a: ray({ buckets: true }), b: ray({ buckets: false }) };
+
+      expect(queriesOf(documents, { widgets })).toEqual({
+        Ray: ["avg:ray.cpu{$cluster,$env,$service}", "avg:ray.sizes{$cluster,$env,$service}"],
+      });
+    });
+
+    test("shows of a service's section what it has", () => {
+      const documents = { a: ray({ buckets: true }), b: ray({ mode: "slow" }) };
+
+      const shown = queriesOf(documents, { widgets, per: "service" })!;
+
+      expect(shown["Ray: a"]?.map((query) => query.slice(0, 11))).toEqual(["avg:ray.cpu", "avg:ray.siz"]);
+      expect(shown["Ray: b"]?.map((query) => query.slice(0, 11))).toEqual(["avg:ray.cpu", "avg:ray.slo"]);
+    });
+
+    test("shows many services at once only what all of them have", () => {
+      const names = Array.from({ length: MAX_SECTIONS_EACH + 1 }, (_, at) => `s${at}`);
+      const documents = Object.fromEntries(
+        names.map((name, at) => [name, ray({ buckets: true, mode: at === 0 ? "fast" : "slow" })]),
+      );
+
+      const shown = queriesOf(documents, { widgets, per: "service" })!;
+
+      expect(Object.values(shown)[0]?.slice(1)).toEqual([
+        "avg:ray.cpu{$cluster,$env,$service}",
+        "avg:ray.sizes{$cluster,$env,$service}",
+      ]);
+    });
+
+    test("sends no condition to Datadog", () => {
+      const desired = compileDashboards("dc1")(
+        snapshotOf({ a: ray({ buckets: true, mode: "slow" }) }, groundOf({ widgets })),
+      );
+
+      expect(JSON.stringify(bodyOf(desired, OVERVIEW))).not.toContain("needs");
+    });
+
+    test("has no section, and no dashboard, where nothing in it is left", () => {
+      const needy = widgets.slice(1);
+
+      expect(queriesOf({ a: ray({}) }, { widgets: needy })).toBeUndefined();
+      expect(queriesOf({ a: ray({}) }, { widgets, needs: "buckets" })).toBeUndefined();
+      expect(queriesOf({ a: ray({ buckets: true }) }, { widgets, needs: "buckets" })).toBeDefined();
+    });
+
+    test("counts to a viewer's choice only the services that add to it", () => {
+      const documents = { a: ray({ buckets: true }), b: ray({}) };
+      const desired = compileDashboards("dc1")(
+        snapshotOf(documents, groundOf({ widgets, needs: "buckets" })),
+      );
+
+      expect(bodyOf(desired, OVERVIEW)).toMatchObject({
+        template_variables: expect.arrayContaining([
+          expect.objectContaining({ name: "service", available_values: ["a"] }),
+        ]) as unknown,
+      });
+    });
+  });
+
   test("loses a section with the last service of its pack, and goes with the last section", () => {
     const compile = compileDashboards("dc1");
     const both = compile(snapshotOf({ web: "", ray: "" }));

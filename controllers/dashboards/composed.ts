@@ -10,7 +10,7 @@ import { canonicalDesired, type DashboardBody } from "./canonical.ts";
 import { checkDashboard } from "./check.ts";
 import { composeDashboard, packsIn, type Composition } from "./compose.ts";
 import { purposeOf } from "./frames.ts";
-import { addsTo, type SectionSource } from "./section.ts";
+import { dashboardsOf, type SectionSource } from "./section.ts";
 
 /** The dashboards that follow from several services together. */
 export interface ComposedDashboards {
@@ -129,8 +129,7 @@ function gather(
       continue;
     }
     known.set(service, source);
-    for (const name of Object.keys(source.pack.dashboards)) {
-      if (!addsTo(name, source, clusterId)) continue;
+    for (const name of dashboardsOf(source, clusterId)) {
       const sources = bySection.get(name);
       if (sources === undefined) bySection.set(name, [source]);
       else sources.push(source);

@@ -32,6 +32,11 @@ export function addsTo(dashboard: string, source: SectionSource, clusterId: stri
   return holds(section.needs, options) && wantedWidgets(section.widgets, [options]).length > 0;
 }
 
+/** The dashboards that a service's pack adds to, in the pack's order. */
+export function dashboardsOf(source: SectionSource, clusterId: string): readonly string[] {
+  return Object.keys(source.pack.dashboards).filter((name) => addsTo(name, source, clusterId));
+}
+
 /** Widgets that at least one service has the metrics for, as Datadog takes them. */
 export function wantedWidgets(
   widgets: readonly PackWidget[],

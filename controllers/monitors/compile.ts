@@ -53,7 +53,7 @@ function compileWish(
   const slos = new Set(
     [...Object.keys(wish.pack.slos), ...Object.keys(wish.slos)].filter((name) => wish.slos[name] !== false),
   );
-  const links = linksOf(wish, appUrl);
+  const links = linksOf(wish, { appUrl, clusterId });
 
   for (const [name, definition] of definitions) {
     const key = `${wish.service}/${name}`;

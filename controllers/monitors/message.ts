@@ -1,7 +1,8 @@
 import { DEFAULT_TEMPLATE, TEMPLATE_VARIABLES } from "../../crds/message-template.ts";
 import { handlesText, type Notify } from "../../crds/notify.ts";
-import { fillInText, placeholdersIn, type Pack, type Variables } from "../../crds/pack.ts";
+import { fillInText, placeholdersIn, type Variables } from "../../crds/pack.ts";
 import { reference } from "../../engine/plan/tokens.ts";
+import { dashboardsOf, type SectionSource } from "../dashboards/section.ts";
 import type { Definition } from "./definition.ts";
 
 /** What a message says besides what the monitor itself says. */
@@ -79,15 +80,12 @@ function assembled(
  * @see https://docs.datadoghq.com/dashboards/template_variables/
  */
 export function linksOf(
-  {
-    service,
-    env,
-    pack,
-  }: { readonly service: string; readonly env?: string | undefined; readonly pack: Pack },
-  appUrl: string,
+  wish: SectionSource,
+  { appUrl, clusterId }: { readonly appUrl: string; readonly clusterId: string },
 ): Links {
+  const { service, env } = wish;
   const inUrl = encodeURIComponent(service);
-  const dashboard = dashboardOf(pack);
+  const [dashboard] = dashboardsOf(wish, clusterId);
   return {
     dashboardUrl:
       dashboard === undefined
@@ -95,9 +93,4 @@ export function linksOf(
         : `${appUrl}/dashboard/${reference("dashboards", `_dashboards/${dashboard}`, "lists")}?tpl_var_service=${inUrl}`,
     serviceUrl: `${appUrl}/apm/entity/service%3A${inUrl}${env === undefined ? "" : `?env=${encodeURIComponent(env)}`}`,
   };
-}
-
-/** The first dashboard that the pack has a section in. */
-function dashboardOf({ dashboards }: Pack): string | undefined {
-  return Object.keys(dashboards)[0];
 }

@@ -10,8 +10,10 @@ import { compileMonitors } from "./compile.ts";
 const QUEUE =
   "queue: {type: query alert, query: 'avg(last_5m):avg:q.len{*} > ${critical}', critical: 7, priority: 1}";
 
+const SECTION = { title: "T", section: "S", widgets: [{ definition: { type: "note" } }] };
+
 function compile(document: string, { defaults = "", monitors = {}, dashboards = {} } = {}) {
-  const pack = { ...examplePack({ monitors }), dashboards };
+  const pack = examplePack({ monitors, dashboards });
   const ground = exampleGround({
     packs: new Map([["ray", pack]]),
     defaults: readDefaults({ text: defaults, generation: 1 }),
@@ -38,7 +40,11 @@ function mistakes(document: string): readonly string[] {
 
 test("a message says what is wrong, what to look at, who is told, where to look, and where it comes from", () => {
   const { wire } = compile("env: prod\nnotify: ['@slack-ml']\nrunbookUrl: https://wiki.example.com/ray\n", {
-    dashboards: { "infrastructure-overview": {}, other: {} },
+    dashboards: {
+      "only-with-buckets": { ...SECTION, needs: "buckets" },
+      "infrastructure-overview": SECTION,
+      other: SECTION,
+    },
   });
 
   expect(wire("noisy")["message"]).toBe(
