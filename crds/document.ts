@@ -29,8 +29,21 @@ export function readDocument<Schema extends z.ZodType>(
 
   const result = schema.safeParse(yaml.value);
   if (result.success) return { ok: true, value: result.data };
-  const problems = result.error.issues.flatMap((issue) => explainIssue(owner, issue, schema, yaml.value));
-  return { ok: false, problems: capped(owner, problems).map((problem) => locate(problem, yaml.find)) };
+  const problems = explained(owner, result.error.issues, schema, yaml.value);
+  return { ok: false, problems: problems.map((problem) => locate(problem, yaml.find)) };
+}
+
+/** What a schema found, in words, and no more of it than helps. */
+export function explained(
+  owner: string,
+  issues: readonly z.core.$ZodIssue[],
+  schema: z.ZodType,
+  value: unknown,
+): readonly Problem[] {
+  return capped(
+    owner,
+    issues.flatMap((issue) => explainIssue(owner, issue, schema, value)),
+  );
 }
 
 /** Adds the place of a problem's path to problems that were found after the schema, such as by a pack. */

@@ -57,6 +57,15 @@ export interface Pack extends Omit<PackManifest, Abbreviated>, Omit<PackFiles, "
   readonly setup: readonly SetupPart[];
   /** The first whose conditions hold proves that an instance answers. */
   readonly probes: readonly PackProbe[];
+  /** Where it was read. Absent of one that was put together otherwise. */
+  readonly origin?: PackOrigin;
+}
+
+export interface PackOrigin {
+  /** True if it comes along with dd-observe as it is. */
+  readonly isBuiltIn: boolean;
+  /** What it is put together from, the lowest first and its own last. */
+  readonly folders: readonly string[];
 }
 
 /** Puts a pack together from its files, with what they may abbreviate written out. */

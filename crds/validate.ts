@@ -2,14 +2,14 @@ import { checkDefaults } from "./checks.ts";
 import { locateProblems, PACK_FILE_LIMITS, readDocument, type Parsed } from "./document.ts";
 import { globalFolderOf } from "./global.ts";
 import { isReserved, isSlug } from "./names.ts";
-import { packConf, packDashboards, packManifest, packMetrics, packMonitors, packSlos } from "./pack.ts";
+import { packConf, packDashboards, packManifest, packMonitors, packSlos } from "./pack.ts";
 import { policySchema } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import { nearestReserved, resolveReserved } from "./reserved.ts";
 import { resolve, type Ground, type Held, type Resolution, type Wish } from "./resolve.ts";
 import { defaultsLayer } from "./wish.ts";
 
-/** What a text can be. `pack`, `conf`, `monitors`, `slos`, `dashboards` and `metrics` are the files of a pack; `reserved` is every other name with `_`. */
+/** What a text can be. `pack`, `conf`, `monitors`, `slos` and `dashboards` are files of a pack; `reserved` is every other name with `_`. */
 export const DOCUMENT_KINDS = [
   "wish",
   "defaults",
@@ -20,7 +20,6 @@ export const DOCUMENT_KINDS = [
   "monitors",
   "slos",
   "dashboards",
-  "metrics",
 ] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
@@ -47,7 +46,6 @@ const KIND_OF_NAME: Readonly<Record<string, DocumentKind>> = {
   monitors: "monitors",
   slos: "slos",
   dashboards: "dashboards",
-  metrics: "metrics",
 };
 
 /**
@@ -98,8 +96,6 @@ export function validateText({ kind, name }: DocumentFile, text: string, ground:
       return problemsOf(readDocument(name, text, packSlos, PACK_FILE_LIMITS));
     case "dashboards":
       return problemsOf(readDocument(name, text, packDashboards, PACK_FILE_LIMITS));
-    case "metrics":
-      return problemsOf(readDocument(name, text, packMetrics, PACK_FILE_LIMITS));
     default:
       return kind satisfies never;
   }

@@ -1,12 +1,14 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
+import { PACK_FILES } from "../../crds/pack-fault.ts";
 import { locateProblems } from "../../crds/document.ts";
 import { isReserved } from "../../crds/names.ts";
 import { readDefaults, type Ground } from "../../crds/resolve.ts";
 import { documentOfFile, validateText, type DocumentFile, type Validated } from "../../crds/validate.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
-import { readPack } from "../../engine/sources/packs.ts";
+import { packFolders } from "../../engine/sources/pack-folders.ts";
+import { BUILT_IN_PACKS, readPack } from "../../engine/sources/packs.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { packsOf } from "../connect.ts";
@@ -25,6 +27,7 @@ interface Checked {
 /** What documents are held against. */
 interface Checking extends Ground {
   readonly compile: ReturnType<typeof kindCompiler>;
+  readonly packDirs: readonly string[];
 }
 
 /** `dd-observe validate`: documents, policies and packs, without any server. */
@@ -33,6 +36,7 @@ export async function validate({ args, flags, terminal, env }: Call): Promise<nu
   const ground: Checking = {
     compile: kindCompiler(config),
     packs: packsOf(config),
+    packDirs: config.packDirs,
     policy: config.policy,
     tagName: config.tagName,
     defaults: readDefaults(undefined),
@@ -82,13 +86,13 @@ function checkPath(file: string, ground: Checking, isNamed: boolean): readonly C
   }
   if (isFolder) return checkFolder(file, ground);
   if (!isNamed && !ENDINGS.test(file)) return [];
+  // The parts of a pack mean nothing alone.
+  if (isPackFile(file)) return checkPack(path.dirname(file), ground);
   const document = documentOfFile(path.resolve(file));
   if (document === undefined) {
     const skipped = "its name is neither a service's nor a reserved one";
     return isNamed ? [{ file, problems: [unnamed(file)] }] : [{ file, problems: [], skipped }];
   }
-  // The parts of a pack mean nothing alone.
-  if (isPackFile(document)) return checkPack(path.dirname(file));
   const text = readFileSync(file, "utf8");
   return [{ file, problems: problemsIn(document, text, besideDefaults(file, ground)) }];
 }
@@ -97,23 +101,39 @@ function checkFolder(folder: string, ground: Checking): readonly Checked[] {
   const names = readdirSync(folder)
     .filter((name) => !name.startsWith(".") && name !== "node_modules")
     .sort();
-  if (names.includes("pack.yaml")) return checkPack(folder);
+  if (names.includes("pack.yaml")) return checkPack(folder, ground);
   return names.flatMap((name) => checkPath(path.join(folder, name), ground, false));
 }
 
-function checkPack(folder: string): readonly Checked[] {
-  const pack = readPack(path.resolve(folder));
+function checkPack(folder: string, { packDirs }: Checking): readonly Checked[] {
+  const dir = path.resolve(folder);
+  // A pack may extend one that stands beside it, although nobody has installed them yet.
+  const beside = isInstalled(dir, packDirs) ? [] : [path.dirname(dir)];
+  const pack = readPack(dir, packFolders([BUILT_IN_PACKS, ...packDirs, ...beside]));
   if (pack.ok) return [{ file: path.join(folder, "pack.yaml"), problems: [] }];
   const byFile = new Map<string, Problem[]>();
   for (const problem of pack.problems) {
-    const file = path.join(folder, path.basename(problem.owner));
+    // What is wrong may stand in a pack that it extends.
+    const isOwn = path.dirname(problem.owner) === dir;
+    const file = isOwn ? path.join(folder, path.basename(problem.owner)) : problem.owner;
     byFile.set(file, [...(byFile.get(file) ?? []), problem]);
   }
   return [...byFile].map(([file, problems]) => ({ file, problems }));
 }
 
-function isPackFile({ kind }: DocumentFile): boolean {
-  return kind === "pack" || kind === "conf" || kind === "monitors";
+function isInstalled(dir: string, packDirs: readonly string[]): boolean {
+  const root = path.dirname(dir);
+  return root === BUILT_IN_PACKS || packDirs.some((one) => path.resolve(one) === root);
+}
+
+function isPack(dir: string): boolean {
+  return existsSync(path.join(dir, "pack.yaml"));
+}
+
+/** The name alone says little: `metrics.yaml` may be the wish of a service called metrics. */
+function isPackFile(file: string): boolean {
+  const isNamedSo = (PACK_FILES as readonly string[]).includes(path.basename(file));
+  return isNamedSo && isPack(path.dirname(path.resolve(file)));
 }
 
 /** What a file inherits: the `_defaults` of its own folder, or of the one above a reserved one such as `_monitors`. Broken ones are told of once, at their own file. */

@@ -1,4 +1,8 @@
+import path from "node:path";
+
+import type { PackOrigin } from "../../crds/pack.ts";
 import { didYouMean } from "../../crds/suggest.ts";
+import { BUILT_IN_PACKS } from "../../engine/sources/packs.ts";
 import { packsOf } from "../connect.ts";
 import { setupText } from "../setup-text.ts";
 import { UsageError } from "../print.ts";
@@ -15,8 +19,9 @@ export async function listPacks({ config }: Opened, names: readonly string[]): P
   }
   const data = [...packs.values()]
     .filter(({ name }) => names.length === 0 || names.includes(name))
-    .map(({ name, check, title, description, endpoint, monitors, options, minimumAgent, setup }) => ({
+    .map(({ name, origin, check, title, description, endpoint, monitors, options, minimumAgent, setup }) => ({
       name,
+      origin,
       check,
       title,
       description,
@@ -34,6 +39,7 @@ export async function listPacks({ config }: Opened, names: readonly string[]): P
         { head: "CHECK" },
         { head: "MONITORS" },
         { head: "AGENT", isWide: true },
+        { head: "FROM" },
         { head: "DESCRIPTION", flexible: true },
       ],
       rows: data.map((pack) => [
@@ -41,10 +47,21 @@ export async function listPacks({ config }: Opened, names: readonly string[]): P
         pack.check ?? "",
         String(pack.monitors.length),
         pack.minimumAgent ?? "",
+        whereFrom(pack.origin),
         pack.description,
       ]),
       data,
       notes: [],
     },
   };
+}
+
+/** `built-in`, the folder of one's own, or that and what it extends. */
+function whereFrom(origin: PackOrigin | undefined): string {
+  const [own, ...extended] = (origin?.folders ?? []).toReversed().map(calledSo);
+  return extended.length === 0 ? (own ?? "") : `${own ?? ""}, extends ${extended.join(", ")}`;
+}
+
+function calledSo(folder: string): string {
+  return path.dirname(folder) === BUILT_IN_PACKS ? "built-in" : folder;
 }

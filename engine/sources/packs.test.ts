@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -81,4 +81,111 @@ test("a pack of one's own replaces one that is read on demand", () => {
 
   expect(packs.get("generic")?.monitors).toEqual({});
   expect(packs.size).toBe(loadPacks().size);
+});
+
+/** A folder of packs, by path inside it. */
+function folderOf(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(path.join(tmpdir(), "packs-"));
+  folders.push(folder);
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    writeFileSync(path.join(folder, file), text);
+  }
+  return folder;
+}
+
+test("a pack of one's own changes the one of its name that comes along", () => {
+  const folder = folderOf({
+    "ray/pack.yaml":
+      "name: ray\nextends: ray\noptions: {minCollectionInterval: {default: 60}, timeout: null}\n",
+    "ray/monitors.yaml": "object-store-pressure: {critical: 0.5}\nnode-cpu: null\n",
+  });
+  const before = loadPacks().get("ray")!;
+
+  const after = openPacks([folder]).get("ray")!;
+
+  expect(after.options["minCollectionInterval"]).toEqual({
+    ...before.options["minCollectionInterval"],
+    default: 60,
+  });
+  expect(Object.keys(after.options)).not.toContain("timeout");
+  expect(after.monitors["object-store-pressure"]).toEqual({
+    ...before.monitors["object-store-pressure"],
+    critical: 0.5,
+  });
+  expect(Object.keys(after.monitors)).not.toContain("node-cpu");
+  expect(after.dashboards).toEqual(before.dashboards);
+  expect(after.origin).toEqual({
+    isBuiltIn: false,
+    folders: [path.join(BUILT_IN_PACKS, "ray"), path.join(folder, "ray")],
+  });
+});
+
+test("a pack can extend one that itself extends another, as the last folder has it", () => {
+  const first = folderOf({ "ray/pack.yaml": "name: ray\nextends: ray\ntitle: Our Ray\n" });
+  const second = folderOf({
+    "ray/pack.yaml": "name: ray\nextends: ray\ndescription: Ours.\n",
+    "ray-batch/pack.yaml": "name: ray-batch\nextends: ray\n",
+  });
+
+  const packs = loadPacks([BUILT_IN_PACKS, first, second]);
+
+  expect(packs.get("ray")).toMatchObject({ title: "Our Ray", description: "Ours.", check: "ray" });
+  expect(packs.get("ray-batch")).toMatchObject({ name: "ray-batch", title: "Our Ray", description: "Ours." });
+});
+
+test("a pack that sends by itself can extend one with a check", () => {
+  const folder = folderOf({
+    "pusher/pack.yaml": "name: pusher\nextends: generic\ncheck: null\nserviceChecks: []\n",
+  });
+
+  const pusher = openPacks([folder]).get("pusher");
+
+  expect(pusher?.title).toBe(loadPacks().get("generic")?.title);
+  expect(pusher?.check).toBeUndefined();
+  expect(pusher?.conf).toBeUndefined();
+});
+
+test.for([
+  [
+    "a name that no pack has",
+    { "mine/pack.yaml": "name: mine\nextends: rey\n" },
+    /mine\/pack\.yaml:2:1: extends names no pack: rey; did you mean ray\?/,
+  ],
+  [
+    "its own name, where nothing comes before it",
+    { "mine/pack.yaml": "name: mine\nextends: mine\n" },
+    /mine\/pack\.yaml:2:1: extends its own name, mine, but no pack of that name comes before it/,
+  ],
+  [
+    "one that extends it",
+    { "a/pack.yaml": "name: a\nextends: b\n", "b/pack.yaml": "name: b\nextends: a\n" },
+    /a\/pack\.yaml:2:1: extends goes round in a circle|extends goes round in a circle: (a extends b extends a|b extends a extends b)/,
+  ],
+  ["ray, and keeps its name", { "mine/pack.yaml": "extends: ray\n" }, /name is ray, but the folder is mine/],
+  [
+    "ray, with a query that isn't narrowed",
+    {
+      "ray/pack.yaml": "name: ray\nextends: ray\n",
+      "ray/monitors.yaml": "\nobject-store-pressure:\n  query: 'avg(last_5m):avg:a.b{*} > ${critical}'\n",
+    },
+    /ray\/monitors\.yaml:3:3: object-store-pressure\.query must be narrowed/,
+  ],
+  [
+    "ray, and hands out what no wish may set",
+    {
+      "ray/pack.yaml":
+        "name: ray\nextends: ray\noptions:\n  x: {option: tls_ca_cert, type: text, description: d}\n",
+    },
+    /ray\/pack\.yaml:4:3: options\.x hands tls_ca_cert to a wish, which is never allowed/,
+  ],
+  [
+    "ray, and takes away an option that its monitors need",
+    {
+      "mine/pack.yaml": "name: mine\nextends: consul\noptions: {selfLeaderCheck: null}\n",
+    },
+    /packs\/consul\/monitors\.yaml:\d+:3: no-leader\.needs names no option of the pack: selfLeaderCheck/,
+  ],
+] as const)("a pack that extends %s stops the start, with the right file and line", ([, files, message]) => {
+  expect(() => openPacks([folderOf(files)])).toThrow(message);
 });

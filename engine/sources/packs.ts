@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 
-import { PACK_FILE_LIMITS, readDocument, type Parsed } from "../../crds/document.ts";
+import type { Parsed } from "../../crds/document.ts";
+import { readLayers } from "../../crds/layers.ts";
 import { packFaults } from "../../crds/pack-check.ts";
 import {
   packConf,
@@ -14,20 +15,19 @@ import {
   type Pack,
 } from "../../crds/pack.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
+import { foldersOf, packFolders, readFiles, type LayeredFiles, type PackFolders } from "./pack-folders.ts";
 
 export const BUILT_IN_PACKS = path.join(import.meta.dirname, "..", "..", "packs");
 
 /**
- * Reads every pack of some folders: `<dir>/<name>/{pack,conf,monitors,slos,dashboards,metrics}.yaml`. A later folder's pack replaces an earlier one of the same name.
+ * Reads every pack of some folders: `<dir>/<name>/{pack,conf,monitors,slos,dashboards,metrics}.yaml`. A later
+ * folder's pack stands in the place of an earlier one of the same name, or changes it if it extends it.
  *
  * @throws {Error} if a pack is broken: a fault of the installation, so the process doesn't start with half of them.
  */
 export function loadPacks(dirs: readonly string[] = [BUILT_IN_PACKS]): ReadonlyMap<string, Pack> {
-  const packs = new Map<string, Pack>();
-  for (const dir of dirs) {
-    for (const name of packNames(dir)) packs.set(name, loadPack(path.join(dir, name)));
-  }
-  return packs;
+  const folders = packFolders(dirs);
+  return new Map([...folders].map(([name, own]) => [name, loadPack(own.at(-1)!, folders)]));
 }
 
 /**
@@ -37,46 +37,53 @@ export function loadPacks(dirs: readonly string[] = [BUILT_IN_PACKS]): ReadonlyM
  * @throws {Error} if a pack of a further folder is broken.
  */
 export function openPacks(dirs: readonly string[]): ReadonlyMap<string, Pack> {
-  return new PacksOnDemand(packNames(BUILT_IN_PACKS), loadPacks(dirs));
+  const folders = packFolders([BUILT_IN_PACKS, ...dirs]);
+  const packs = new PacksOnDemand(folders);
+  for (const [name, own] of folders) if (!isBuiltIn(own.at(-1)!)) packs.get(name);
+  return packs;
+}
+
+function isBuiltIn(dir: string): boolean {
+  return path.dirname(dir) === BUILT_IN_PACKS;
 }
 
 class PacksOnDemand implements ReadonlyMap<string, Pack> {
-  readonly #names: ReadonlySet<string>;
-  readonly #read: Map<string, Pack>;
+  readonly #folders: PackFolders;
+  readonly #read = new Map<string, Pack>();
 
-  constructor(builtIn: readonly string[], further: ReadonlyMap<string, Pack>) {
-    this.#names = new Set([...builtIn, ...further.keys()]);
-    this.#read = new Map(further);
+  constructor(folders: PackFolders) {
+    this.#folders = folders;
   }
 
   get size(): number {
-    return this.#names.size;
+    return this.#folders.size;
   }
 
   has(name: string): boolean {
-    return this.#names.has(name);
+    return this.#folders.has(name);
   }
 
   get(name: string): Pack | undefined {
-    if (!this.#names.has(name)) return undefined;
+    const dir = this.#folders.get(name)?.at(-1);
+    if (dir === undefined) return undefined;
     let pack = this.#read.get(name);
     if (pack === undefined) {
-      pack = loadPack(path.join(BUILT_IN_PACKS, name));
+      pack = loadPack(dir, this.#folders);
       this.#read.set(name, pack);
     }
     return pack;
   }
 
   keys(): MapIterator<string> {
-    return this.#names.keys();
+    return this.#folders.keys();
   }
 
   *values(): MapIterator<Pack> {
-    for (const name of this.#names) yield this.get(name)!;
+    for (const name of this.#folders.keys()) yield this.get(name)!;
   }
 
   *entries(): MapIterator<[string, Pack]> {
-    for (const name of this.#names) yield [name, this.get(name)!];
+    for (const name of this.#folders.keys()) yield [name, this.get(name)!];
   }
 
   [Symbol.iterator](): MapIterator<[string, Pack]> {
@@ -88,80 +95,58 @@ class PacksOnDemand implements ReadonlyMap<string, Pack> {
   }
 }
 
-function packNames(dir: string): readonly string[] {
-  return readdirSync(dir, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort((a, b) => (a < b ? -1 : 1));
-}
-
-function loadPack(dir: string): Pack {
-  const pack = readPack(dir);
+function loadPack(dir: string, folders: PackFolders): Pack {
+  const pack = readPack(dir, folders);
   if (pack.ok) return pack.value;
   const problems = pack.problems.map((problem) => formatProblem(problem)).join("\n  ");
   throw new Error(`Cannot load pack ${path.basename(dir)}:\n  ${problems}`);
 }
 
-/** A pack without one of these brings none. */
-const OPTIONAL_FILES: ReadonlySet<string> = new Set([
-  "conf.yaml",
-  "monitors.yaml",
-  "slos.yaml",
-  "dashboards.yaml",
-  "metrics.yaml",
-]);
+/**
+ * Reads the pack of one folder, and those that it extends. Problems carry the file as their owner.
+ *
+ * @param folders Where packs are that it may extend.
+ */
+export function readPack(dir: string, folders: PackFolders = packFolders([BUILT_IN_PACKS])): Parsed<Pack> {
+  const dirs = foldersOf(dir, folders);
+  if (!dirs.ok) return dirs;
+  const read = readFiles(dirs.value);
+  if (!read.ok) return read;
+  const { files, found } = read.value;
+  const manifest = readLayers(files["pack.yaml"], packManifest);
+  const conf = found.has("conf.yaml") ? readLayers(files["conf.yaml"], packConf) : undefined;
+  const monitors = readLayers(files["monitors.yaml"], packMonitors);
+  const slos = readLayers(files["slos.yaml"], packSlos);
+  const dashboards = readLayers(files["dashboards.yaml"], packDashboards);
+  const metrics = readLayers(files["metrics.yaml"], packMetrics);
+  const parts = [manifest, conf, monitors, slos, dashboards, metrics];
+  const problems = parts.flatMap((part) => (part?.ok === false ? part.problems : []));
+  if (!manifest.ok || conf?.ok === false || !monitors.ok || !slos.ok || !dashboards.ok || !metrics.ok)
+    return { ok: false, problems };
 
-/** Reads one pack's folder. Problems carry the file as their owner. */
-export function readPack(dir: string): Parsed<Pack> {
-  const manifest = readFile(dir, "pack.yaml", packManifest);
-  const conf = existsSync(path.join(dir, "conf.yaml")) ? readFile(dir, "conf.yaml", packConf) : undefined;
-  const monitors = readFile(dir, "monitors.yaml", packMonitors);
-  const slos = readFile(dir, "slos.yaml", packSlos);
-  const dashboards = readFile(dir, "dashboards.yaml", packDashboards);
-  const metrics = readFile(dir, "metrics.yaml", packMetrics);
-  if (!manifest.ok || conf?.ok === false || !monitors.ok || !slos.ok || !dashboards.ok || !metrics.ok) {
-    const parts = [manifest, conf, monitors, slos, dashboards, metrics];
-    return { ok: false, problems: parts.flatMap((part) => (part?.ok === false ? part.problems : [])) };
-  }
-  const pack = packOf({
-    manifest: manifest.value,
-    conf: conf?.value,
-    monitors: monitors.value,
-    slos: slos.value,
-    dashboards: dashboards.value,
-    metrics: metrics.value,
-  });
-  const problems = inconsistencies(pack, dir);
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: pack };
+  // Whoever takes the check away from an extended pack has no way to take its file away as well.
+  const hasConf = manifest.value.check !== undefined || existsSync(path.join(dir, "conf.yaml"));
+  const pack: Pack = {
+    ...packOf({
+      manifest: manifest.value,
+      conf: hasConf ? conf?.value : undefined,
+      monitors: monitors.value,
+      slos: slos.value,
+      dashboards: dashboards.value,
+      metrics: metrics.value,
+    }),
+    origin: { isBuiltIn: isBuiltIn(path.resolve(dir)), folders: dirs.value },
+  };
+  const faults = inconsistencies(pack, dir, files);
+  return faults.length > 0 ? { ok: false, problems: faults } : { ok: true, value: pack };
 }
 
-function readFile<Schema extends Parameters<typeof readDocument>[2]>(
-  dir: string,
-  name: string,
-  schema: Schema,
-): ReturnType<typeof readDocument<Schema>> {
-  const file = path.join(dir, name);
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" && OPTIONAL_FILES.has(name)) text = "{}";
-    else return { ok: false, problems: [{ owner: file, reason: "Unreadable", message: String(error) }] };
-  }
-  return readDocument(file, text, schema, PACK_FILE_LIMITS);
-}
-
-function inconsistencies(pack: Pack, dir: string): readonly Problem[] {
-  const problems: Problem[] = packFaults(pack).map(({ file, path: place, message }) => ({
-    owner: path.join(dir, file),
-    reason: "PackInvalid",
-    path: place,
-    message,
-  }));
-  const folder = path.basename(dir);
-  if (pack.name !== folder) {
-    const message = `name is ${pack.name}, but the folder is ${folder}`;
-    problems.push({ owner: path.join(dir, "pack.yaml"), reason: "InvalidName", path: "name", message });
-  }
-  return problems;
+function inconsistencies(pack: Pack, dir: string, files: LayeredFiles["files"]): readonly Problem[] {
+  const problems = packFaults(pack).map(({ file, path: place, message }) =>
+    files[file].locate({ reason: "PackInvalid", path: place, message }),
+  );
+  const folder = path.basename(path.resolve(dir));
+  if (pack.name === folder) return problems;
+  const message = `name is ${pack.name}, but the folder is ${folder}`;
+  return [...problems, files["pack.yaml"].locate({ reason: "InvalidName", path: "name", message })];
 }
