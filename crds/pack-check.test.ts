@@ -100,6 +100,14 @@ test.for([
     "instance.timeout is an option of pack.yaml as well",
   ],
   [
+    "a list that is fixed where a wish gives one value",
+    {
+      manifest: { options: { x: { ...OPTION, option: "timeout" } } },
+      conf: { instance: { timeout: [1], allow_redirects: false } },
+    },
+    "instance.timeout is an option of pack.yaml as well",
+  ],
+  [
     "a monitor that needs an unknown option",
     { monitors: { m: { ...MONITOR, needs: "nothing" } } },
     "m.needs names no option of the pack: nothing",

@@ -77,9 +77,12 @@ function wrongDefinition(option: PackOption): string | undefined {
 
 function confFaults(pack: Pack, conf: PackConf): readonly PackFault[] {
   const faults = [...unknownVariables("conf.yaml", "", conf, variablesOf(pack, CONF_VARIABLES))];
-  for (const { option } of Object.values(pack.options))
-    if (option !== undefined && Object.hasOwn(conf.instance, option))
-      faults.push(fault("conf.yaml", `instance.${option}`, "is an option of pack.yaml as well"));
+  for (const { option, type } of Object.values(pack.options)) {
+    if (option === undefined || !Object.hasOwn(conf.instance, option)) continue;
+    // Two lists are joined.
+    const isList = Array.isArray(conf.instance[option]) && (type === "texts" || type === "regexes");
+    if (!isList) faults.push(fault("conf.yaml", `instance.${option}`, "is an option of pack.yaml as well"));
+  }
   if (conf.instance["allow_redirects"] !== false)
     faults.push(fault("conf.yaml", "instance", "must have allow_redirects: false"));
   return faults;

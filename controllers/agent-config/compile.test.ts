@@ -210,6 +210,25 @@ test.for([
   expect(file?.instances[0]).toMatchObject({ ...settings, allow_redirects: false });
 });
 
+test("what a wish adds to a list that the pack fixes stands behind it", () => {
+  const fixed = { openmetrics_endpoint: "${endpoint}", allow_redirects: false, exclude_labels: ["session"] };
+  const pack = examplePack({ conf: { instance: fixed } });
+  const ground = exampleGround({ packs: new Map([["ray", pack]]) });
+  const labelsOf = (document: string | undefined): unknown => {
+    const text = document === undefined ? undefined : { text: document, generation: 7 };
+    const services = new Map([["ray", resolve("ray", ["dd-observe"], text, ground)!]]);
+    const snapshot = { ...snapshotOf([instance()], undefined), services };
+    const compiled = compileAgentConfig({ clusterId: "dc1", policy: STRICT_POLICY, tagName: "dd-observe" });
+    const [object] = compiled(snapshot).objects.values();
+    return (parse(object!.body.text) as { instances: Record<string, unknown>[] }).instances[0]?.[
+      "exclude_labels"
+    ];
+  };
+
+  expect(labelsOf(undefined)).toEqual(["session"]);
+  expect(labelsOf("agent: {labels: [pod]}")).toEqual(["session", "pod"]);
+});
+
 test("tags what comes from the service", () => {
   const { file } = compile([instance()], "env: prod\nteam: ml\ntags: [cost-center:42]");
 

@@ -112,9 +112,24 @@ function configOf(
   const endpoints = [...bases].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     init_config: (fillIn(conf.init_config ?? {}, variables) ?? {}) as Record<string, unknown>,
-    instances: endpoints.map(([endpoint, base]) => ({
-      ...(fillIn(conf.instance, { ...variables, endpoint, base }) as Record<string, unknown>),
-      ...settings,
-    })),
+    instances: endpoints.map(([endpoint, base]) =>
+      withSettings(
+        fillIn(conf.instance, { ...variables, endpoint, base }) as Record<string, unknown>,
+        settings,
+      ),
+    ),
   };
+}
+
+/** A list that the pack fixes stays in front of what a wish adds to it: the check takes the last of two equal names. */
+function withSettings(
+  fixed: Readonly<Record<string, unknown>>,
+  settings: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const joined: Record<string, unknown> = { ...fixed };
+  for (const [name, value] of Object.entries(settings)) {
+    const before = fixed[name];
+    joined[name] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value;
+  }
+  return joined;
 }

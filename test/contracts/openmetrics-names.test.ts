@@ -55,9 +55,16 @@ test("a running total that is exposed as a gauge is sent as a rate, which is sto
   expect(sent({ metrics: [{ total_seen: { name: "seen", type: "counter" } }] })).toEqual([]);
 });
 
-test("a name with more than letters, digits and _ is a pattern: searched for, and the exposed name stays", () => {
+test("a name with a sign of a regular expression is a pattern: searched for, and the exposed name stays", () => {
   expect(sent({ metrics: [{ "^jobs_r": "ignored" }] })).toEqual(['jobs_running gauge le_x:1 queue:a"b']);
   expect(sent({ metrics: ["s_*"] })).toContain("pause.count count");
+});
+
+test("a colon makes no pattern", () => {
+  const answer = `# TYPE vllm:prompt_tokens_total counter\nvllm:prompt_tokens_total{model_name="m"} 5\n`;
+  const found = sentByOpenMetrics(answer, { metrics: [{ "vllm:prompt_tokens": "prompt_tokens" }] });
+
+  expect(found.map(({ name }) => name)).toEqual(["prompt_tokens.count"]);
 });
 
 test("labels are dropped by their exposed name, then renamed", () => {

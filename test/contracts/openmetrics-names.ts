@@ -140,9 +140,9 @@ function asMatcher(entry: string): (exposed: string) => boolean {
   return (exposed) => pattern.test(exposed);
 }
 
-/** What Python's `re.escape` leaves as it is. */
-function isPlain(text: string): boolean {
-  return /^[A-Za-z0-9_]*$/.test(text);
+/** What Python's `re.escape` leaves as it is. The colon of `vllm:prompt_tokens` is no sign of a regular expression. */
+export function isPlain(text: string): boolean {
+  return !/[()[\]{}?*+\-|^$\\.&~#\s]/.test(text);
 }
 
 function withoutLines(text: string, dropped: RegExp): string {

@@ -1,3 +1,4 @@
+import { isPlain } from "../openmetrics-names.ts";
 import { compiles } from "../../../crds/regex.ts";
 import { checkTable, type CheckTable, type OptionType } from "./tables.ts";
 
@@ -137,7 +138,7 @@ function metricFaults(at: string, entry: unknown): readonly string[] {
     if (type !== undefined && !(typeof type === "string" && METRIC_TYPES.has(type)))
       faults.push(`${at}.${exposed} has a type that the check doesn't know: ${JSON.stringify(type)}`);
     // A key with any sign of a regular expression is one, and then the name is dropped without a word.
-    if (name !== undefined && !/^\w+$/.test(exposed))
+    if (name !== undefined && !isPlain(exposed))
       faults.push(
         `${at}.${exposed} is read as a regular expression, so its name ${JSON.stringify(name)} is dropped`,
       );
