@@ -29,7 +29,7 @@ const CONSUL: readonly SettingName[] = [
 const DATADOG: readonly SettingName[] = ["datadogUrl", "datadogSite"];
 const NODE: readonly SettingName[] = ["nodeName", "confdDir", "agentUrl", "agentReload"];
 /** Only a process that goes on running asks the Agent's receivers. */
-const RECEIVERS: readonly SettingName[] = ["dogstatsd", "otlpGrpc", "otlpHttp", "apm"];
+const RECEIVERS: readonly SettingName[] = ["dogstatsd", "otlpGrpc", "otlpHttp", "apm", "probeInterval"];
 const RULES: readonly SettingName[] = ["clusterId", "policy", "packsDir"];
 const PASS: readonly SettingName[] = [...CONSUL, ...DATADOG, ...NODE, ...RULES, "grace", "maxDeletes"];
 const APPLY: readonly SettingName[] = [...PASS, "changeEvents"];
@@ -153,14 +153,17 @@ export const COMMANDS: readonly Description[] = [
     load: async () => (await import("./commands/describe.ts")).describe,
   },
   {
-    usage: "explain [field]",
-    summary: "explain a field of a document",
-    settings: ["packsDir"],
+    usage: "explain [field] [name]",
+    summary: "explain a field of a document, or the Agent's receivers",
+    details:
+      "`explain receivers [name]` prints what switches on the Agent's receivers for DogStatsD, OTLP and traces: systemd drop-ins and the environment of a container. It never touches datadog.yaml.",
+    settings: ["packsDir", "dogstatsd", "otlpGrpc", "otlpHttp", "apm"],
     options: [new Option("--pack <name>", "whose Agent options and monitors are meant")],
     examples: [
       "dd-observe explain endpoint.port",
       "dd-observe explain monitors.object-store-pressure --pack ray",
       "dd-observe explain _monitors.query",
+      "dd-observe explain receivers otlp-grpc",
     ],
     load: async () => (await import("./commands/explain.ts")).explain,
   },

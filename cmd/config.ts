@@ -49,6 +49,8 @@ export interface Config {
   /** 0 for never. */
   readonly costIntervalMs: number;
   readonly arrivalIntervalMs: number;
+  /** 0 for never. */
+  readonly probeIntervalMs: number;
   readonly policy: Policy;
   readonly packDirs: readonly string[];
   readonly logLevel: LogLevel;
@@ -117,6 +119,7 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
     changeEvents: onOrOff("changeEvents", must("changeEvents")),
     costIntervalMs: duration("costInterval", must("costInterval")),
     arrivalIntervalMs: duration("arrivalInterval", must("arrivalInterval")),
+    probeIntervalMs: duration("probeInterval", must("probeInterval")),
     policy: policy(get("policy")),
     packDirs: directories(get("packsDir")),
     logLevel: logLevel(must("logLevel")),

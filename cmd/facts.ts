@@ -1,5 +1,6 @@
 import type { Consul, KvEntry } from "../clients/consul.ts";
 import { ApiError } from "../clients/errors.ts";
+import { parseNodeStatus, type NodeStatus } from "../controllers/receivers/node-status.ts";
 import { parseProgress, progressKey, type Progress } from "../engine/budget/progress.ts";
 import { foldCatalog, type Catalog } from "../engine/sources/catalog.ts";
 import { CONTROL_KEYS } from "../engine/sources/control.ts";
@@ -31,6 +32,8 @@ export interface ClusterFacts {
   readonly paused: ReadonlyMap<string, Order>;
   /** Hashes that a person approved. */
   readonly approved: ReadonlyMap<string, Order>;
+  /** What nodes say of themselves, by name. */
+  readonly nodes: ReadonlyMap<string, NodeStatus>;
   /** What the leader says of its calls to Datadog. Undefined while there is nothing to say. */
   readonly progress: Progress | undefined;
 }
@@ -64,8 +67,13 @@ export async function readFacts(consul: Consul, { kvPrefix, statePrefix }: Prefi
     statuses: byService(statuses.flatMap(({ text }) => parseStatus(text) ?? [])),
     paused: ordersBelow(orders, CONTROL_KEYS.paused(statePrefix, "")),
     approved: ordersBelow(orders, CONTROL_KEYS.approved(statePrefix, "")),
+    nodes: new Map(statuses.flatMap(({ text }) => nodeOf(parseNodeStatus(text)))),
     progress,
   };
+}
+
+function nodeOf(status: NodeStatus | undefined): readonly (readonly [string, NodeStatus])[] {
+  return status === undefined ? [] : [[status.node, status]];
 }
 
 /** Undefined also where the token may not read it: the rest can be shown all the same. */

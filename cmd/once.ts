@@ -112,7 +112,7 @@ export async function nodeDuty(once: Once): Promise<Duty<NodeSnapshot>> {
   });
   const resolver = openResolver(config);
   const confirm = async (inner: AbortSignal): Promise<NodeSnapshot> =>
-    resolver.ofNode(await source.confirm(inner), control.paused);
+    resolver.ofNode(await source.confirm(inner), control);
   const snapshot = await confirm(signal);
   const { store, stored } = tracked(async (ops, inner) => await consul.txn(ops, inner));
   const deps: NodeDeps = {

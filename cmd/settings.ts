@@ -192,6 +192,13 @@ export const SETTINGS = {
     description: "how often the leader looks whether each service's metrics arrive in Datadog; 0 for never",
     default: "5m",
   },
+  probeInterval: {
+    env: ["DD_OBSERVE_PROBE_INTERVAL"],
+    flag: "--probe-interval",
+    value: "duration",
+    description: "how often a node asks the endpoints of its services and the Agent's receivers; 0 for never",
+    default: "60s",
+  },
   policy: {
     env: ["DD_OBSERVE_POLICY_FILE"],
     flag: "--policy",

@@ -14,6 +14,8 @@ export const WAITING: ReadonlySet<string> = new Set([
   "WaitingForReference",
   "WaitingForMetric",
   "WaitingForDelete",
+  "HandingOver",
+  "ChoosingMachine",
 ]);
 
 /** By reason: what helps where the message doesn't say it itself. */
@@ -29,6 +31,12 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   RolledBack: "The Agent refused the file; the last good one stands. Change the document.",
   Unavailable: "It is tried again by itself.",
   RateLimited: "It is tried again by itself.",
+  EndpointUnreachable: "It is asked again by itself. By hand, on that machine: curl -i <the address above>",
+  UnexpectedMetrics:
+    "Point the service's endpoint at its own metrics, or give it the pack that fits what answers there.",
+  ReceiverOff: "dd-observe explain receivers prints what to paste; datadog.yaml is left alone.",
+  ChoosingMachine: "It comes once the node role has reported from a machine that runs the service.",
+  HandingOver: "If the machine is gone for good, nothing has to be done.",
 };
 
 /** What helps against a problem of a document. */

@@ -1,14 +1,21 @@
 import { explainField, type Explanation } from "../../crds/explain.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
+import { explainReceivers } from "../explain-receivers.ts";
 import { packsOf } from "../connect.ts";
 import { UsageError } from "../print.ts";
 import { wrap } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** `dd-observe explain`: a field of a document, as `kubectl explain` does. */
+/** `dd-observe explain`: a field of a document, as `kubectl explain` does, or how the Agent's receivers are switched on. */
 export async function explain({ args, flags, terminal, env }: Call): Promise<number> {
-  const field = (args[0] ?? "").replace(/^\.+|\.+$/g, "");
+  // A field of that name would be a pack's; there is none, and no wish has one.
+  const [what, name] = args;
+  if (what === "receivers") {
+    terminal.out(explainReceivers(name, readConfig(flags, env).receivers, terminal));
+    return 0;
+  }
+  const field = (what ?? "").replace(/^\.+|\.+$/g, "");
   const packs = packsOf(readConfig(flags, env));
   const explained = explainField(field, packs, { pack: flags.pack });
   if (!explained.ok) throw new UsageError(explained.message, "dd-observe explain shows every field.");

@@ -2,6 +2,7 @@ import { changeReporter } from "../../controllers/change-events/index.ts";
 import { watchCost } from "../../controllers/cost/index.ts";
 import { watchArrival } from "../../controllers/metrics-arrival/index.ts";
 import { CLUSTER_CONTROLLERS } from "../../controllers/index.ts";
+import { watchPlacement } from "../../controllers/placement/index.ts";
 import { tellProgress } from "../../engine/budget/tell.ts";
 import { campaign, type Standing, type Term } from "../../engine/leader/lease.ts";
 import { serve } from "../../engine/loop/operator.ts";
@@ -24,7 +25,7 @@ export async function runController(process: Process): Promise<void> {
   const resolver = openResolver(config);
   const feed = new Feed<ClusterState, Snapshot>(
     clusterSource({ consul, prefix: config.kvPrefix, clock: settings.clock }),
-    (state, paused) => resolver.ofCluster(state, paused),
+    (state, { paused }) => resolver.ofCluster(state, paused),
   );
   const following = follow(process, feed, "catalog and documents");
   const campaigning = campaign(
@@ -132,6 +133,21 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
         onProgress: (controller, left, total) => process.budget.announce(controller, { left, total }),
         onChanges: (controller, changes, snapshot) => reporter?.report(controller, changes, snapshot),
         tellsAccepted: true,
+        beside: async (signal) =>
+          await watchPlacement(
+            {
+              consul,
+              statePrefix: config.statePrefix,
+              clusterId,
+              snapshot: () => feed.snapshot,
+              board,
+              store,
+              log,
+              intervalMs: config.resyncMs,
+              clock: settings.clock,
+            },
+            signal,
+          ),
       },
       stop,
       abort,

@@ -1,4 +1,6 @@
 import type { Consul } from "../../clients/consul.ts";
+import { watchEndpoints } from "../../controllers/endpoint-probe/index.ts";
+import { watchReceivers } from "../../controllers/receivers/index.ts";
 import { NODE_CONTROLLERS } from "../../controllers/index.ts";
 import type { Term } from "../../engine/leader/lease.ts";
 import { serve } from "../../engine/loop/operator.ts";
@@ -26,7 +28,7 @@ export async function runNode(process: Process, role: Role): Promise<void> {
     // The controller's part reads all documents anyway, and the connections are few.
     ...(role === "all" ? { maxDocumentWatches: 0 } : {}),
   });
-  const feed = new Feed<NodeState, NodeSnapshot>(source, (state, paused) => resolver.ofNode(state, paused));
+  const feed = new Feed<NodeState, NodeSnapshot>(source, (state, control) => resolver.ofNode(state, control));
   await Promise.all([follow(process, feed, "node"), serveNode(process, feed)]);
 }
 
@@ -60,6 +62,8 @@ async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>):
     agentReload: config.agentReload,
     receivers: config.receivers,
   };
+  const { probeIntervalMs: intervalMs, receivers: addresses, statePrefix } = config;
+  const looks = { snapshot: () => feed.snapshot, board, log, intervalMs };
   await serve(
     {
       // A file of a service that has left the machine only makes the Agent complain.
@@ -71,6 +75,14 @@ async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>):
       store,
       mayWrite: async () => undefined,
       tellsAccepted: false,
+      beside: async (signal) =>
+        await Promise.all([
+          watchEndpoints({ ...looks, ground: deps }, signal),
+          watchReceivers(
+            { ...looks, addresses, clusterId, statePrefix, node: first.node.name, store },
+            signal,
+          ),
+        ]),
     },
     stop,
     process.drained,

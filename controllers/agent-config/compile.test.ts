@@ -32,6 +32,7 @@ function snapshotOf(
   return {
     services: new Map<string, Resolution>(resolution === undefined ? [] : [["ray", resolution]]),
     paused: new Set(),
+    placed: new Map(),
     node: { name: "node-1", address: "10.0.0.5" },
     instances: new Map([["ray", instances]]),
   };

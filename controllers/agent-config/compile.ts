@@ -9,6 +9,7 @@ import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
 import type { RawInstance } from "../../engine/sources/sources.ts";
 import { endpointOf } from "../endpoint.ts";
 import { effectiveOptions, optionVariables } from "../options.ts";
+import { isPlacedHere } from "../placement/wishes.ts";
 import { serviceVariables } from "../scope.ts";
 import { keyOfFile, renderFile, type AgentConfig, type AgentFile } from "./file.ts";
 
@@ -20,6 +21,7 @@ export interface AgentConfigGround {
 
 interface Remembered {
   readonly instances: readonly RawInstance[];
+  readonly isPlacedHere: boolean;
   readonly compiled: Compiled<AgentFile>;
 }
 
@@ -38,28 +40,29 @@ export function compileAgentConfig(
     compileOne: (wish, snapshot) => {
       const instances = snapshot.instances.get(wish.service);
       if (instances === undefined || instances.length === 0) return NOTHING;
+      const placedHere = isPlacedHere(snapshot, wish.service);
       const before = remembered.get(wish);
-      if (before?.instances === instances) return before.compiled;
-      const compiled = compileWish(
-        wish,
-        instances,
-        [...ground.policy.endpointHosts, snapshot.node.name],
-        ground,
-      );
-      remembered.set(wish, { instances, compiled });
+      if (before?.instances === instances && before.isPlacedHere === placedHere) return before.compiled;
+      const compiled = compileWish(wish, instances, {
+        ...ground,
+        allowedHosts: [...ground.policy.endpointHosts, snapshot.node.name],
+        isPlacedHere: placedHere,
+      });
+      remembered.set(wish, { instances, isPlacedHere: placedHere, compiled });
       return compiled;
     },
   });
 }
 
-function compileWish(
-  wish: Wish,
-  instances: readonly RawInstance[],
-  allowedHosts: readonly string[],
-  ground: AgentConfigGround,
-): Compiled<AgentFile> {
+interface Place extends AgentConfigGround {
+  readonly allowedHosts: readonly string[];
+  /** True if what only one machine may do of the service is done here. */
+  readonly isPlacedHere: boolean;
+}
+
+function compileWish(wish: Wish, instances: readonly RawInstance[], place: Place): Compiled<AgentFile> {
   const { service, pack } = wish;
-  const variables = serviceVariables(wish, ground.clusterId);
+  const variables = serviceVariables(wish, place.clusterId);
   const options = effectiveOptions(wish, variables);
   // The system sends by itself: there is nothing that the Agent has to read.
   if (pack.check === undefined || pack.conf === undefined || !holds(pack.checkNeeds, options)) return NOTHING;
@@ -69,7 +72,7 @@ function compileWish(
   const problems: Problem[] = [];
   const bases = new Map<string, string>();
   for (const instance of instances) {
-    const found = endpointOf(wish, instance, allowedHosts, ground.tagName);
+    const found = endpointOf(wish, instance, place.allowedHosts, place.tagName);
     if ("reason" in found) problems.push(found);
     else bases.set(found.endpoint, found.base);
   }
@@ -78,9 +81,14 @@ function compileWish(
 
   try {
     const filled = { ...variables, ...optionVariables(wish, options) };
-    const config = configOf(conf, bases, { variables: filled, settings: settingsOf(wish, options) });
+    const settings = settingsOf(wish, options);
+    const config = configOf(conf, bases, {
+      variables: filled,
+      ...settings,
+      onlyOne: place.isPlacedHere ? settings.onlyOne : {},
+    });
     const retain = wish.deletion === "retain";
-    const body = renderFile({ check, service, clusterId: ground.clusterId, config, retain });
+    const body = renderFile({ check, service, clusterId: place.clusterId, config, retain });
     return { objects: [{ key, owner: service, body, drift: wish.drift, retain }], problems };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -92,31 +100,37 @@ function compileWish(
   }
 }
 
-/** Options under the names that they have in the Agent's file. One without a name there steers the pack only. */
-function settingsOf({ pack }: Wish, options: OptionValues): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries(pack.options).flatMap(([name, { option }]) =>
-      option === undefined || options[name] === undefined ? [] : [[option, options[name]] as const],
-    ),
-  );
+/** Options under the names that they have in the Agent's file. */
+interface Settings {
+  readonly everywhere: Readonly<Record<string, unknown>>;
+  /** Those that take effect in one instance of the whole cluster. */
+  readonly onlyOne: Readonly<Record<string, unknown>>;
+}
+
+/** One without a name in the Agent's file steers the pack only. */
+function settingsOf({ pack }: Wish, options: OptionValues): Settings {
+  const everywhere: Record<string, unknown> = {};
+  const onlyOne: Record<string, unknown> = {};
+  for (const [name, { option, placement }] of Object.entries(pack.options)) {
+    if (option === undefined || options[name] === undefined) continue;
+    (placement === "one" ? onlyOne : everywhere)[option] = options[name];
+  }
+  return { everywhere, onlyOne };
 }
 
 function configOf(
   conf: PackConf,
   bases: ReadonlyMap<string, string>,
-  {
-    variables,
-    settings,
-  }: { readonly variables: Variables; readonly settings: Readonly<Record<string, unknown>> },
+  { variables, everywhere, onlyOne }: Settings & { readonly variables: Variables },
 ): AgentConfig {
   const endpoints = [...bases].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     init_config: (fillIn(conf.init_config ?? {}, variables) ?? {}) as Record<string, unknown>,
-    instances: endpoints.map(([endpoint, base]) =>
-      withSettings(
-        fillIn(conf.instance, { ...variables, endpoint, base }) as Record<string, unknown>,
-        settings,
-      ),
+    instances: endpoints.map(([endpoint, base], at) =>
+      withSettings(fillIn(conf.instance, { ...variables, endpoint, base }) as Record<string, unknown>, {
+        ...everywhere,
+        ...(at === 0 ? onlyOne : {}),
+      }),
     ),
   };
 }

@@ -12,6 +12,9 @@
 # is never taken for one that is gone.
 service_prefix "" { policy = "read" }
 
+# The machines that run a service, to choose the one that does what only one may do.
+node_prefix "" { policy = "read" }
+
 # The documents. "list" is "read", and the right to list where acl.enable_key_list_policy is set.
 key_prefix "observability/" { policy = "list" }
 
@@ -22,6 +25,12 @@ session_prefix "" { policy = "write" }
 
 # What people order: pause, resume, approve. The controller reads it; only people write it.
 key_prefix "dd-observe/control/" { policy = "list" }
+
+# Which machine does what only one may do.
+key_prefix "dd-observe/control/placed/" { policy = "write" }
+
+# Which nodes have reported on a service: only those can be chosen.
+key_prefix "dd-observe/status/nodes/" { policy = "list" }
 
 # What the controller says of each service, and remembers of its monitors.
 key_prefix "dd-observe/status/services/" { policy = "write" }

@@ -68,6 +68,11 @@ export interface Wishes<S extends Snapshot> {
 
 export interface DutyOptions<State, S extends Snapshot> extends PassOptions<S> {
   readonly feed: Feed<State, S>;
+  /**
+   * What goes on beside the passes until the signal aborts, such as looking at what no pass waits for.
+   * Begins once the board knows what earlier processes said.
+   */
+  readonly beside?: (signal: AbortSignal) => Promise<unknown>;
 }
 
 export interface PassOptions<S extends Snapshot> {
@@ -128,7 +133,7 @@ export async function serve<State, S extends Snapshot>(
   const writing = new AbortController();
   const writer = storeStatuses(options, AbortSignal.any([abort, writing.signal]));
   try {
-    await Promise.all(loops.map(async (loop) => await loop.run(stop, abort)));
+    await Promise.all([...loops.map(async (loop) => await loop.run(stop, abort)), options.beside?.(either)]);
     await untilAborted(either);
   } finally {
     clearInterval(tidying);

@@ -4,18 +4,24 @@ import { Latest } from "./latest.ts";
 import { follow } from "./source.ts";
 import { KV_RATE, Unproven, watch, type WatchState } from "./watch.ts";
 
-/** What people told the operator by command: which services rest, and which plans are approved. */
+/** What is told to all processes: by people, which services rest and which plans are approved; by the leader, where is done what only one machine may do. */
 export interface Control {
   readonly paused: ReadonlySet<string>;
   readonly approved: ReadonlySet<string>;
+  /** The chosen node's name by service. A service that isn't there has none. */
+  readonly placed: ReadonlyMap<string, string>;
 }
 
-export const NO_CONTROL: Control = { paused: new Set(), approved: new Set() };
+export const NO_CONTROL: Control = { paused: new Set(), approved: new Set(), placed: new Map() };
 
 export const CONTROL_KEYS = {
   prefix: (statePrefix: string): string => `${statePrefix}/control/`,
   paused: (statePrefix: string, service: string): string => `${statePrefix}/control/paused/${service}`,
   approved: (statePrefix: string, hash: string): string => `${statePrefix}/control/approved/${hash}`,
+  /** A choice is a key without a value, so that whoever watches the names of keys has read it. */
+  placed: (statePrefix: string): string => `${statePrefix}/control/placed/`,
+  placedOn: (statePrefix: string, service: string, node: string): string =>
+    `${statePrefix}/control/placed/${service}/${encodeURIComponent(node)}`,
   /**
    * Keeps the prefix from being empty: an empty one wakes on every write to Consul's KV, and
    * looks like one that may not be read.
@@ -63,7 +69,33 @@ function readControl(prefix: string, keys: readonly string[]): Control {
         .filter((key) => key.startsWith(prefix + kind))
         .map((key) => key.slice(prefix.length + kind.length)),
     );
-  return { paused: below("paused/"), approved: below("approved/") };
+  return { paused: below("paused/"), approved: below("approved/"), placed: readPlaced(below("placed/")) };
+}
+
+/**
+ * Reads choices from the names of their keys.
+ *
+ * @param names `<service>/<node>`. A service with two nodes, such as by a person's hand, has none: nobody, never two.
+ */
+export function readPlaced(names: Iterable<string>): ReadonlyMap<string, string> {
+  const placed = new Map<string, string>();
+  const doubtful = new Set<string>();
+  for (const name of names) {
+    const [service, node, ...more] = name.split("/");
+    if (service === undefined || node === undefined || node === "" || more.length > 0) continue;
+    if (placed.has(service)) doubtful.add(service);
+    placed.set(service, decoded(node));
+  }
+  for (const service of doubtful) placed.delete(service);
+  return placed;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // Not a name that we wrote. It is no node's.
+  }
 }
 
 /**

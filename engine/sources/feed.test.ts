@@ -19,7 +19,7 @@ function start() {
     confirm: async () => 99,
     health: { ready: true, watches: [], error: undefined },
   };
-  const feed = new Feed<number, Numbered>(source, (number, paused) => ({
+  const feed = new Feed<number, Numbered>(source, (number, { paused }) => ({
     services: new Map(),
     paused,
     number,
@@ -30,7 +30,7 @@ function start() {
   return { feed, states, told, over, done };
 }
 
-const NOTHING_TOLD: Control = { paused: new Set(), approved: new Set() };
+const NOTHING_TOLD: Control = { paused: new Set(), approved: new Set(), placed: new Map() };
 
 test("has no snapshot before it is known what people told", async () => {
   const { feed, states, told } = start();

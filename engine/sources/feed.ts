@@ -5,13 +5,13 @@ import type { Source } from "./source.ts";
 /** The newest snapshot of one source, with what people told by command. Warm in spares as well. */
 export class Feed<State, S extends Snapshot> {
   readonly #source: Source<State>;
-  readonly #snapshotOf: (state: State, paused: ReadonlySet<string>) => S;
+  readonly #snapshotOf: (state: State, control: Control) => S;
   readonly #listeners = new Set<(snapshot: S) => void>();
   #state: State | undefined;
   #control: Control | undefined;
   #snapshot: S | undefined;
 
-  constructor(source: Source<State>, snapshotOf: (state: State, paused: ReadonlySet<string>) => S) {
+  constructor(source: Source<State>, snapshotOf: (state: State, control: Control) => S) {
     this.#source = source;
     this.#snapshotOf = snapshotOf;
   }
@@ -62,7 +62,7 @@ export class Feed<State, S extends Snapshot> {
   }
 
   async confirm(signal: AbortSignal): Promise<S> {
-    return this.#snapshotOf(await this.#source.confirm(signal), this.control.paused);
+    return this.#snapshotOf(await this.#source.confirm(signal), this.control);
   }
 
   async #follow<T>(values: AsyncIterable<T>, take: (value: T) => void): Promise<void> {
@@ -74,7 +74,7 @@ export class Feed<State, S extends Snapshot> {
 
   #offer(): void {
     if (this.#state === undefined || this.#control === undefined) return;
-    this.#snapshot = this.#snapshotOf(this.#state, this.#control.paused);
+    this.#snapshot = this.#snapshotOf(this.#state, this.#control);
     for (const listener of this.#listeners) listener(this.#snapshot);
   }
 }

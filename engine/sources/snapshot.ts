@@ -33,6 +33,8 @@ export interface Snapshot {
 export interface NodeSnapshot extends Snapshot {
   readonly node: { readonly name: string; readonly address: string };
   readonly instances: ReadonlyMap<string, readonly RawInstance[]>;
+  /** The node's name that does, of each service, what only one machine may do. Nobody does it for a service that isn't there. */
+  readonly placed: ReadonlyMap<string, string>;
 }
 
 export interface ResolverOptions {
@@ -67,6 +69,10 @@ interface NodeTags {
 const NO_TAGS: readonly string[] = [];
 const NONE: ReadonlySet<string> = new Set();
 
+/** What a node must know besides what it reads itself. */
+type Told = Pick<NodeSnapshot, "paused" | "placed">;
+const UNTOLD: Told = { paused: NONE, placed: new Map() };
+
 /**
  * Turns what the sources read into snapshots. Remembers every service's resolution, so that one
  * changed document costs one resolution, whatever the number of services.
@@ -90,9 +96,9 @@ export class Resolver {
   }
 
   /** A node looks only at the services that it runs, whatever documents it can read. */
-  ofNode(state: NodeState, paused: ReadonlySet<string> = NONE): NodeSnapshot {
+  ofNode(state: NodeState, { paused, placed }: Told = UNTOLD): NodeSnapshot {
     const services = this.#resolveAll(this.#tagsOn(state.instances), state.documents, false);
-    return { services, paused, node: state.node, instances: state.instances };
+    return { services, paused, placed, node: state.node, instances: state.instances };
   }
 
   /** The same list as long as the document is the same. */

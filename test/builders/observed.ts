@@ -42,6 +42,7 @@ export function observed(
   const dashboards = compileDashboards(CLUSTER)(snapshot);
   const files = compileAgentConfig({ clusterId: CLUSTER, policy: STRICT_POLICY, tagName: "dd-observe" })({
     ...snapshot,
+    placed: new Map([[service, "node-1"]]),
     node: { name: "node-1", address: "10.0.0.5" },
     instances: new Map([
       [service, [{ id: `${service}-1`, service, address: "10.0.0.5", port: 9102, tags: [], meta: {} }]],

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { readConfig } from "../../cmd/config.ts";
 import { startOperator } from "../../cmd/run.ts";
 import { createConsul, type Consul } from "../../clients/consul.ts";
+import { packFolder, REGISTRY_PACK } from "../builders/pack-folder.ts";
 import { startFakeDatadog, type FakeDatadog } from "../fakes/datadog.ts";
 import { consulBinary, NO_CONSUL, startConsul, type ConsulServer } from "../servers/consul.ts";
 
@@ -34,10 +35,13 @@ const SCOPES: readonly string[] = [
 const SEEN: Readonly<Record<Role, Readonly<Record<string, string>>>> = {
   controller: {
     'service_prefix ""': "source failing",
+    'node_prefix ""': "placement not known",
     'key_prefix "observability/"': "source failing",
     'key "dd-observe/leader"': "leadership unknown",
     'session_prefix ""': "leadership unknown",
     'key_prefix "dd-observe/control/"': "source failing",
+    'key_prefix "dd-observe/control/placed/"': "placement not known",
+    'key_prefix "dd-observe/status/nodes/"': "placement not known",
     'key_prefix "dd-observe/status/services/"': "status not stored",
     'key_prefix "dd-observe/intents/"': "pass failed",
     'key_prefix "dd-observe/backups/cluster/"': "action failed",
@@ -71,6 +75,14 @@ describe.skipIf(consulBinary() === undefined)(
         port: 8080,
         tags: ["dd-observe"],
       });
+      // Has something that only one machine may do.
+      await root.serviceRegister({
+        id: "registry-1",
+        name: "registry",
+        address: "127.0.0.1",
+        port: 8500,
+        tags: ["dd-observe"],
+      });
     }, 60_000);
     afterAll(async () => await server[Symbol.asyncDispose]());
 
@@ -81,8 +93,9 @@ describe.skipIf(consulBinary() === undefined)(
       await world.editByHand();
       await expect.poll(() => world.backups(), { timeout: 20_000 }).toBe(1);
       await expect.poll(() => world.isRight(), { timeout: 20_000 }).toBe(true);
-      // Of the service, and of the dashboard that the packs compose.
-      await expect.poll(() => world.statuses(), { timeout: 20_000 }).toBe(role === "controller" ? 2 : 1);
+      // Of the services, and of the dashboard that the packs compose, or of the node itself.
+      await expect.poll(() => world.statuses(), { timeout: 20_000 }).toBe(3);
+      if (role === "controller") await expect.poll(() => world.placed(), { timeout: 20_000 }).toBe(1);
       await root.kvPut("dd-observe/control/paused/web", "");
       await root.kvPut("observability/web", "env: other\n");
       await expect.poll(() => world.reasonsOfStatus(), { timeout: 20_000 }).toContain("Paused");
@@ -94,7 +107,7 @@ describe.skipIf(consulBinary() === undefined)(
       const narrow = (await policy("node")).replaceAll("/nodes/", "/nodes/node-1/");
       const world = await start(server, root, "node", narrow);
 
-      await expect.poll(() => world.statuses(), { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => world.statuses(), { timeout: 20_000 }).toBe(3);
 
       expect(narrow).toContain("status/nodes/node-1/");
       expect(world.complaints()).toEqual([]);
@@ -168,6 +181,7 @@ interface World {
   isRight(): Promise<boolean>;
   backups(): Promise<number>;
   statuses(): Promise<number>;
+  placed(): Promise<number>;
   reasonsOfStatus(): Promise<string>;
 }
 
@@ -184,6 +198,8 @@ async function start(
   // As deploy/policies says; the roles may not put them.
   await root.kvPut("observability/.keep", "");
   await root.kvPut("dd-observe/control/.keep", "");
+  // A node has reported.
+  if (role === "controller") await root.kvPut("dd-observe/status/nodes/node-1/registry", "{}");
   const token = await server.createToken(rules);
   const datadog = await startFakeDatadog(permissions === undefined ? {} : { permissions });
   const confd = await mkdtemp(join(tmpdir(), "dd-observe-confd-"));
@@ -209,6 +225,7 @@ async function start(
       DD_OBSERVE_CONFD_DIR: confd,
       DD_OBSERVE_AGENT_URL: "http://127.0.0.1:9",
       DD_OBSERVE_HTTP_ADDR: "127.0.0.1:0",
+      DD_OBSERVE_PACKS_DIR: packFolder({ registry: REGISTRY_PACK }),
     },
   );
   const running = startOperator(config, role, stop.signal, log)
@@ -244,6 +261,7 @@ async function start(
     },
     backups: async () => (await root.kvKeys("dd-observe/backups/")).length,
     statuses: async () => (await root.kvKeys(statusPrefix)).length,
+    placed: async () => (await root.kvKeys("dd-observe/control/placed/")).length,
     reasonsOfStatus: async () => (await root.kvList(statusPrefix)).map((entry) => entry.text).join(""),
   };
 }

@@ -56,7 +56,7 @@ export async function answerCatalog(asked: Asked, state: ConsulState): Promise<A
   }
 }
 
-/** `/v1/health/service/<name>`: every instance passes. */
+/** `/v1/health/service/<name>`: the checks of the nodes only; instances have none. */
 export async function answerHealth(asked: Asked, state: ConsulState): Promise<Answered> {
   const [, , what = "", name = ""] = asked.path.split("/");
   if (what !== "service") return { status: 404 };
@@ -69,7 +69,7 @@ export async function answerHealth(asked: Asked, state: ConsulState): Promise<An
       const json = instances.map(({ node, row }) => ({
         Node: nodeFields(node),
         Service: serviceFields(row),
-        Checks: [serfHealth(node)],
+        Checks: [serfHealth(node, state.deadNodes.has(node.Node))],
       }));
       return { index: serviceIndex(state, name), answer: { status: 200, json } };
     },
@@ -158,14 +158,14 @@ function flatInstance(node: NodeRow, row: ServiceRow): unknown {
   };
 }
 
-function serfHealth(node: NodeRow): unknown {
+function serfHealth(node: NodeRow, isDead: boolean): unknown {
   return {
     Node: node.Node,
     CheckID: "serfHealth",
     Name: "Serf Health Status",
-    Status: "passing",
+    Status: isDead ? "critical" : "passing",
     Notes: "",
-    Output: "Agent alive and reachable",
+    Output: isDead ? "Agent not live or unreachable" : "Agent alive and reachable",
     ServiceID: "",
     ServiceName: "",
     ServiceTags: [],

@@ -79,6 +79,8 @@ export class ConsulState {
   readonly nodes = new Map<string, NodeRow>();
   /** Highest index of each table. */
   readonly tables = { kv: 0, services: 0, nodes: 0, sessions: 0 };
+  /** Names of nodes that Consul's membership has found dead. */
+  readonly deadNodes = new Set<string>();
   /** When the lock delay of a key ends, in ms of the clock. */
   readonly lockDelays = new Map<string, number>();
   readonly #waiters = new Map<Topic, Set<() => void>>();

@@ -76,7 +76,10 @@ async function startWorld() {
           log: SILENT,
           metrics: createMetrics(),
         },
-        feed: { control: { paused: new Set(), approved: new Set() }, confirm: async () => snapshot },
+        feed: {
+          control: { paused: new Set(), approved: new Set(), placed: new Map() },
+          confirm: async () => snapshot,
+        },
         registrations: [
           {
             memory,

@@ -33,9 +33,11 @@ async function start() {
     health: { ready: true, watches: [], error: undefined },
   };
   let newest: ToyWishes = {};
-  const feed = new Feed<ToyWishes, ToySnapshot>(source, (state, paused) => toySnapshot(state, [...paused]));
+  const feed = new Feed<ToyWishes, ToySnapshot>(source, (state, { paused }) =>
+    toySnapshot(state, [...paused]),
+  );
   const told = new Latest<Control>();
-  told.set({ paused: new Set(), approved: new Set() });
+  told.set({ paused: new Set(), approved: new Set(), placed: new Map() });
   const feeding = feed.run(told.values(over.signal), over.signal);
   onTestFinished(async () => {
     over.abort();
@@ -185,7 +187,7 @@ test("reads past statuses that are none, or stand under another name", async () 
 
 test("what people tell by command is read from its keys", async () => {
   const world = await start();
-  for (const key of [".keep", "paused/ray", "paused/constructor", "approved/abc"])
+  for (const key of [".keep", "paused/ray", "paused/constructor", "approved/abc", "placed/consul/node%2F1"])
     world.fake.put(`dd-observe/control/${key}`, "");
   const over = new AbortController();
   onTestFinished(() => over.abort());
@@ -193,5 +195,9 @@ test("what people tell by command is read from its keys", async () => {
   const control = watchControl(world.consul, "dd-observe", over.signal);
   const first = await control.changes()[Symbol.asyncIterator]().next();
 
-  expect(first.value).toEqual({ paused: new Set(["ray", "constructor"]), approved: new Set(["abc"]) });
+  expect(first.value).toEqual({
+    paused: new Set(["ray", "constructor"]),
+    approved: new Set(["abc"]),
+    placed: new Map([["consul", "node/1"]]),
+  });
 });
