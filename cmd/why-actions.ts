@@ -31,7 +31,7 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   RolledBack: "The Agent refused the file; the last good one stands. Change the document.",
   Unavailable: "It is tried again by itself.",
   RateLimited: "It is tried again by itself.",
-  EndpointUnreachable: "It is asked again by itself. By hand, on that machine: curl -i <the address above>",
+  EndpointUnreachable: "It is asked again by itself. By hand, on that machine: curl -i '<the address above>'",
   UnexpectedMetrics:
     "Point the service's endpoint at its own metrics, or give it the pack that fits what answers there.",
   ReceiverOff: "dd-observe explain receivers prints what to paste; datadog.yaml is left alone.",

@@ -99,6 +99,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     DD_OBSERVE_GRACE: "2s",
     // Nobody sends metrics here.
     DD_OBSERVE_ARRIVAL_INTERVAL: "0",
+    DD_OBSERVE_PROBE_INTERVAL: "0",
     ...options.env,
   };
   const operators: Operator[] = [];

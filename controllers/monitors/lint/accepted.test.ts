@@ -38,6 +38,7 @@ test("finds no fault in the monitors of the packs", () => {
         .replaceAll("${critical}", String(critical))
         .replaceAll("${scopeTags}", '"a:b"')
         .replaceAll("${scope}", "a:b")
+        .replaceAll("${option.heartbeat}", "app.alive")
         .replaceAll("${option.namespace}", "app");
       return one({ name, type, query: filled, critical });
     }),
