@@ -4,18 +4,24 @@ import { stringify } from "yaml";
 import { sloWriter } from "../../clients/datadog-slos.ts";
 import { DatadogTransport } from "../../clients/datadog-transport.ts";
 import { datadogWriter, type DatadogWriter } from "../../clients/datadog.ts";
+import { conditionsOf, type Needs } from "../../crds/condition.ts";
 import { observed, PACKS } from "../builders/observed.ts";
 import { hasStrictDouble, strictDouble, type DatadogDouble } from "./datadog-double.ts";
 
-/** A document that asks for everything that a pack has. */
-function everything(pack: string, tuning: object | true = true): string {
+/** A document that asks for everything that a pack has while its options are so that `needs` holds, and else all on. */
+function everything(pack: string, needs: Needs | undefined, tuning: object | true = true): string {
   const { options, monitors, slos } = PACKS.get(pack)!;
   const switches = Object.entries(options).filter(([, { type }]) => type === "boolean");
+  const conditions = conditionsOf(needs).filter(({ value, isNegated }) => value === undefined || !isNegated);
   return stringify({
     pack,
     env: "production",
     notify: ["@slack-ops"],
-    agent: Object.fromEntries(switches.map(([name]) => [name, true])),
+    agent: Object.fromEntries([
+      ...switches.map(([name]) => [name, true]),
+      // A choice that must not be something is that by default.
+      ...conditions.map(({ option, value, isNegated }) => [option, value ?? !isNegated]),
+    ]),
     monitors: Object.fromEntries(Object.keys(monitors).map((name) => [name, tuning])),
     slos: Object.fromEntries(Object.keys(slos).map((name) => [name, true])),
   });
@@ -39,14 +45,14 @@ describe.skipIf(!hasStrictDouble)("Datadog, as the strict double has it,", () =>
 
   test.for(
     [...PACKS.values()].flatMap((pack) =>
-      Object.keys(pack.monitors).map((name) => [pack.name, name] as const),
+      Object.entries(pack.monitors).map(([name, { needs }]) => [pack.name, name, needs] as const),
     ),
-  )("accepts of pack %s the monitor %s, as it is and tuned", async ([pack, name]) => {
+  )("accepts of pack %s the monitor %s, as it is and tuned", async ([pack, name, needs]) => {
     const signal = AbortSignal.timeout(5_000);
-    const plain = observed("web", everything(pack)).monitors.get(`web/${name}`);
+    const plain = observed("web", everything(pack, needs)).monitors.get(`web/${name}`);
     const tuned = observed(
       "web",
-      everything(pack, { critical: 2, notifyNoData: false, priority: 5 }),
+      everything(pack, needs, { critical: 2, notifyNoData: false, priority: 5 }),
     ).monitors.get(`web/${name}`);
 
     expect(plain).toBeDefined();
@@ -55,10 +61,12 @@ describe.skipIf(!hasStrictDouble)("Datadog, as the strict double has it,", () =>
   });
 
   test.for(
-    [...PACKS.values()].flatMap((pack) => Object.keys(pack.slos).map((name) => [pack.name, name] as const)),
-  )("takes of pack %s the SLO %s, over its monitors", async ([pack, name]) => {
+    [...PACKS.values()].flatMap((pack) =>
+      Object.entries(pack.slos).map(([name, { needs }]) => [pack.name, name, needs] as const),
+    ),
+  )("takes of pack %s the SLO %s, over its monitors", async ([pack, name, needs]) => {
     const signal = AbortSignal.timeout(5_000);
-    const { monitors, slos } = observed(pack, everything(pack));
+    const { monitors, slos } = observed(pack, everything(pack, needs));
     let text = JSON.stringify(slos.get(`${pack}/${name}`));
     for (const [token, key = ""] of text.matchAll(/"\$\{monitors:([^}]+)\}"/g)) {
       const { id } = await datadog.createMonitor(monitors.get(key)!, { signal });
@@ -75,7 +83,7 @@ describe.skipIf(!hasStrictDouble)("Datadog, as the strict double has it,", () =>
   });
 
   test("refuses a query that is broken, so that the above means something", async () => {
-    const [monitor] = [...observed("web", everything("ray")).monitors.values()];
+    const [monitor] = [...observed("web", everything("ray", undefined)).monitors.values()];
     const broken = {
       ...monitor,
       query: "avg(last_5m):ray.object_store.memory_used / ray.object_store.memory_total > 0.9",
