@@ -18,6 +18,8 @@ export function misfits(pack: Pack, series: readonly SentSeries[]): readonly str
     const from = entry.entry?.exposed;
     if (from !== undefined && from !== exposed)
       found.push(`${name} comes of ${exposed}, the table says ${from}`);
+    // The table has no tags of what stands among its `others`.
+    if (entry.entry === undefined) return found;
     const keys = tags.map((tag) => tag.split(":")[0]!).filter((key) => !entry.tags.includes(key));
     return [...found, ...keys.map((key) => `${name} has the tag ${key}, which the table lacks`)];
   });
