@@ -1,8 +1,7 @@
-import { fillIn } from "../../crds/pack.ts";
 import type { Wish } from "../../crds/resolve.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
-import { effectiveOptions, optionVariables } from "../options.ts";
-import { scopeTags, serviceVariables } from "../scope.ts";
+import { packParts } from "../pack-parts.ts";
+import { scopeTags } from "../scope.ts";
 
 /** What must arrive in Datadog if all is well with one service. */
 export interface Expected {
@@ -12,6 +11,8 @@ export interface Expected {
   readonly scope: readonly string[];
   /** The pack's key metrics. Without any, whatever carries the scope counts. */
   readonly metrics: readonly string[];
+  /** True if the Agent fetches its metrics, so that some must come. */
+  readonly isScraped: boolean;
   /** A point that is older than this counts as none. */
   readonly windowMs: number;
 }
@@ -23,28 +24,26 @@ const SLACK_MS = 5 * 60_000;
 
 /** Works out what is expected of every service whose wish is accepted. Pure. */
 export function expectedArrivals({ services }: Snapshot, clusterId: string): readonly Expected[] {
-  return [...services.values()].flatMap((one) =>
-    one.state === "accepted" ? [expectedOf(one.wish, clusterId)] : [],
-  );
+  return [...services.values()]
+    .flatMap((one) => (one.state === "accepted" ? [expectedOf(one.wish, clusterId)] : []))
+    .filter((expected) => !mayBeSilent(expected));
 }
 
 export function expectedOf(wish: Wish, clusterId: string): Expected {
-  const { service, env, pack } = wish;
-  const common = serviceVariables(wish, clusterId);
-  const options = effectiveOptions(wish, common);
-  const variables = { ...common, ...optionVariables(wish, options) };
+  const { service, env } = wish;
+  const { keyMetrics, hasFile, options } = packParts(wish, clusterId);
   const seconds = options["minCollectionInterval"];
   return {
     service,
     env,
     scope: scopeTags(wish, clusterId),
-    metrics: pack.keyMetrics.flatMap((metric) => namesOf(fillIn(metric, variables))),
+    metrics: keyMetrics,
+    isScraped: hasFile,
     windowMs: Math.max(WINDOW_MS, typeof seconds === "number" ? 2_000 * seconds + SLACK_MS : 0),
   };
 }
 
-/** An option may name several metrics, or none. */
-function namesOf(filled: unknown): readonly string[] {
-  const names: readonly unknown[] = Array.isArray(filled) ? filled : [filled];
-  return names.filter((name) => typeof name === "string").filter((name) => name !== "");
+/** A system that sends by itself, and of which no metric is known to come always: its silence says nothing. */
+export function mayBeSilent({ metrics, isScraped }: Expected): boolean {
+  return metrics.length === 0 && !isScraped;
 }
