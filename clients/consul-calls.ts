@@ -28,6 +28,14 @@ export interface CatalogInstance {
   readonly meta: Readonly<Record<string, string>>;
 }
 
+/** What Consul's own checks say of an instance, or of the node that it runs on. */
+export interface HealthCheck {
+  readonly node: string;
+  readonly name: string;
+  /** `passing`, `warning`, `critical` */
+  readonly status: string;
+}
+
 export interface ServiceRegistration {
   readonly id?: string;
   readonly name: string;
@@ -85,6 +93,8 @@ export interface Consul {
   sessionRenew(session: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
   sessionDestroy(session: string, signal?: AbortSignal): Promise<void>;
   catalogService(name: string, signal?: AbortSignal): Promise<readonly CatalogInstance[]>;
+  /** Each check of a service's instances and of their nodes, once. */
+  healthChecks(name: string, signal?: AbortSignal): Promise<readonly HealthCheck[]>;
   serviceRegister(registration: ServiceRegistration, signal?: AbortSignal): Promise<void>;
   serviceDeregister(id: string, signal?: AbortSignal): Promise<void>;
   /** Throws `unauthorized` if Consul does not know the token. */

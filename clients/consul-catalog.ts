@@ -1,4 +1,10 @@
-import { orNotFound, TIMEOUT_MS, type CatalogInstance, type Consul } from "./consul-calls.ts";
+import {
+  orNotFound,
+  TIMEOUT_MS,
+  type CatalogInstance,
+  type Consul,
+  type HealthCheck,
+} from "./consul-calls.ts";
 import type { PackageCall } from "./consul-package.ts";
 
 /** Calls about sessions. */
@@ -44,7 +50,13 @@ export function sessionCalls(
 
 type CatalogCalls = Pick<
   Consul,
-  "agentSelf" | "statusLeader" | "catalogService" | "serviceRegister" | "serviceDeregister" | "aclTokenSelf"
+  | "agentSelf"
+  | "statusLeader"
+  | "catalogService"
+  | "healthChecks"
+  | "serviceRegister"
+  | "serviceDeregister"
+  | "aclTokenSelf"
 >;
 
 /** Calls about services, the agent and ourselves. */
@@ -74,6 +86,13 @@ export function catalogCalls(call: PackageCall): CatalogCalls {
       const path = `/catalog/service/${encodeURIComponent(name)}`;
       const body = await get(path, `read the instances of the service "${name}"`, right, signal);
       return (body as readonly WireInstance[]).map(fromWireInstance);
+    },
+    async healthChecks(name, signal) {
+      const right = 'service_prefix "" { policy = "read" } and node_prefix "" { policy = "read" }';
+      const path = `/health/service/${encodeURIComponent(name)}`;
+      const body = await get(path, `read the checks of the service "${name}"`, right, signal);
+      const checks = (body as readonly WireHealth[]).flatMap(({ Checks }) => Checks).map(fromWireCheck);
+      return [...new Map(checks.map((check) => [`${check.node} ${check.id}`, check])).values()];
     },
     async serviceRegister({ id, name, address, port, tags, meta }, signal) {
       const body = {
@@ -129,4 +148,19 @@ function fromWireInstance(wire: WireInstance): CatalogInstance {
     tags: (wire.ServiceTags ?? []).toSorted(),
     meta: wire.ServiceMeta ?? {},
   };
+}
+
+interface WireHealth {
+  readonly Checks: readonly WireCheck[];
+}
+
+interface WireCheck {
+  readonly Node: string;
+  readonly CheckID: string;
+  readonly Name: string;
+  readonly Status: string;
+}
+
+function fromWireCheck({ Node, CheckID, Name, Status }: WireCheck): HealthCheck & { readonly id: string } {
+  return { node: Node, id: CheckID, name: Name === "" ? CheckID : Name, status: Status };
 }

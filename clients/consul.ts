@@ -9,6 +9,7 @@ export type {
   AgentSelf,
   CatalogInstance,
   Consul,
+  HealthCheck,
   KvEntry,
   ReadOptions,
   ServiceRegistration,

@@ -35,6 +35,14 @@ export interface GroupCount {
   readonly byStatus: ReadonlyMap<string, number>;
 }
 
+/** One of the things that a monitor watches: a host, a service, or `total` where it isn't grouped. */
+export interface MonitorGroup {
+  readonly monitor: number;
+  readonly group: string;
+  /** Datadog's word: `Alert`, `OK`, `No Data`. */
+  readonly status: string;
+}
+
 /** The reading half of Datadog's API. A dry run holds nothing else. */
 export interface DatadogReader {
   /** Lists the monitors that carry all these tags, in full. */
@@ -43,6 +51,8 @@ export interface DatadogReader {
   getMonitor(id: number, options: CallOptions): Promise<RawMonitor>;
   /** Counts the groups of all monitors that carry these tags: one call, whatever their number. */
   countGroups(tags: readonly string[], options: CallOptions): Promise<GroupCount>;
+  /** The first hundred groups of all monitors that carry these tags. */
+  listGroups(tags: readonly string[], options: CallOptions): Promise<readonly MonitorGroup[]>;
   /** Monitors that may not be deleted, and why. Empty if all may. A monitor that is not there hinders nothing. */
   canDelete(ids: readonly number[], options: CallOptions): Promise<DeleteHindrances>;
   /**
@@ -58,6 +68,8 @@ export interface DatadogReader {
 
 /** The most that Datadog gives at once. */
 const PAGE_SIZE = 1_000;
+/** Enough to name some. */
+const MOST_GROUPS = 100;
 
 export const monitorCalls = new Calls("monitors", { read: "monitors_read", write: "monitors_write" });
 
@@ -81,12 +93,13 @@ export function monitorReads(transport: DatadogTransport): DatadogReader {
     async countGroups(tags, options) {
       const tried = `count the groups of monitors with the tags ${tags.join(", ")}`;
       const call = monitorCalls.read("searchMonitorGroups", tried, options);
-      const query = tags.map((tag) => `tag:"${tag.replaceAll('"', "")}"`).join(" ");
-      const answer = await transport.send(call, async (configuration) =>
-        // One group is as good as all of them: the counts stand beside them.
-        (await monitorRequests(configuration)).searchMonitorGroups(query, 0, 1),
-      );
-      return groupCountIn(call, answer);
+      // One group is as good as all of them: the counts stand beside them.
+      return groupCountIn(call, await searchGroups(transport, call, tags, 1));
+    },
+    async listGroups(tags, options) {
+      const tried = `list the groups of monitors with the tags ${tags.join(", ")}`;
+      const call = monitorCalls.read("searchMonitorGroups", tried, options);
+      return groupsIn(call, await searchGroups(transport, call, tags, MOST_GROUPS));
     },
     async canDelete(ids, options) {
       const tried = `ask whether monitor ${ids.join(", ")} may be deleted`;
@@ -156,6 +169,29 @@ async function listPage(
     throw nonsense(call, "a list with something else than monitors");
   }
   return answer;
+}
+
+async function searchGroups(
+  transport: DatadogTransport,
+  call: Call,
+  tags: readonly string[],
+  perPage: number,
+): Promise<unknown> {
+  const query = tags.map((tag) => `tag:"${tag.replaceAll('"', "")}"`).join(" ");
+  return await transport.send(call, async (configuration) =>
+    (await monitorRequests(configuration)).searchMonitorGroups(query, 0, perPage),
+  );
+}
+
+function groupsIn(call: Call, answer: unknown): readonly MonitorGroup[] {
+  const groups = fieldOf(answer, "groups");
+  if (!Array.isArray(groups)) throw nonsense(call, "200 without groups");
+  return groups.flatMap((one: unknown) => {
+    const [monitor, group, status] = ["monitor_id", "group", "status"].map((name) => fieldOf(one, name));
+    return typeof monitor === "number" && typeof group === "string" && typeof status === "string"
+      ? [{ monitor, group, status }]
+      : [];
+  });
 }
 
 function groupCountIn(call: Call, answer: unknown): GroupCount {

@@ -13,6 +13,7 @@ export type {
   DatadogReader,
   DeleteHindrances,
   GroupCount,
+  MonitorGroup,
   MonitorList,
   RawMonitor,
 } from "./datadog-monitor-reads.ts";

@@ -1,5 +1,6 @@
 import type { FakeAgentOptions } from "../../test/fakes/agent.ts";
 import type { FakeDatadog } from "../../test/fakes/datadog.ts";
+import { judgeMonitors } from "./states.ts";
 
 type OnScrape = NonNullable<FakeAgentOptions["onScrape"]>;
 
@@ -18,9 +19,15 @@ const STEP_S = 15;
  * Makes the stand-in Agent's way to the stand-in Datadog: what an endpoint really serves arrives under the names and
  * with the tags that the Agent's checks would give it. What is not served, or not known by such a name, doesn't arrive.
  */
-export function forwardTo({ metrics }: Pick<FakeDatadog, "metrics">): OnScrape {
+export function forwardTo(datadog: Pick<FakeDatadog, "metrics" | "monitors">): OnScrape {
+  const { metrics } = datadog;
+  const checks = new Map<string, (readonly string[])[]>();
   return ({ check, instance }, text) => {
     const at = Math.floor(Date.now() / 1_000);
+    for (const name of checksOf(check, instance)) {
+      const others = (checks.get(name) ?? []).filter((tags) => tags.join() !== ownTags(instance).join());
+      checks.set(name, [...others, ownTags(instance)]);
+    }
     for (const { metric, value, tags } of samplesOf(check, instance, text)) {
       const all = [...ownTags(instance), ...tags];
       const key = all.join();
@@ -31,7 +38,14 @@ export function forwardTo({ metrics }: Pick<FakeDatadog, "metrics">): OnScrape {
       );
       metrics.set(metric, [...before, { at, value, tags: all }]);
     }
+    judgeMonitors(datadog, checks);
   };
+}
+
+/** The service checks that go well with a run. */
+function checksOf(check: string, { namespace }: Readonly<Record<string, unknown>>): readonly string[] {
+  if (check === "consul") return ["consul.up", "consul.can_connect", "consul.check"];
+  return [`${typeof namespace === "string" ? namespace : check}.openmetrics.health`];
 }
 
 function ownTags({ tags }: Readonly<Record<string, unknown>>): readonly string[] {
