@@ -9,7 +9,8 @@ export interface Options {
   readonly service?: string;
   readonly pack?: string;
   readonly reason?: string;
-  readonly wait?: boolean;
+  /** Of `verify` a duration. */
+  readonly wait?: boolean | string;
   readonly validate?: boolean;
   readonly watch?: boolean;
   readonly yes?: boolean;
@@ -23,6 +24,8 @@ export interface Options {
   readonly name?: string;
   readonly tag?: readonly string[];
   readonly adopt?: boolean;
+  readonly node?: string;
+  readonly here?: boolean;
 }
 
 /** One call of a command. */

@@ -153,6 +153,29 @@ export const COMMANDS: readonly Description[] = [
     load: async () => (await import("./commands/describe.ts")).describe,
   },
   {
+    usage: "verify <service>",
+    summary: "walk the way of one service from Consul to Datadog, and say where it breaks",
+    details:
+      "Looks at every step: registered, asked for, accepted, file written, endpoint, receivers, the Agent's check, points in Datadog, controller, monitors, SLOs and dashboards. Of other machines it tells what their node roles say; on this one it looks at the file and asks the Agent itself. Writes nothing. What it may not look at is said so, and the walk goes on.",
+    settings: [...CONSUL, ...DATADOG, "nodeName", "confdDir", "agentUrl", ...RULES],
+    options: [
+      new Option("--node <name>", "only what happens on this node"),
+      new Option(
+        "--here",
+        "ask the endpoints of this machine's instances now, rather than tell what its node role saw",
+      ),
+      new Option("--wait <duration>", "walk again until all is well or the time is over"),
+      outputOption(["table", "wide", "json", "yaml"]),
+    ],
+    examples: [
+      "dd-observe verify ray",
+      "dd-observe verify ray --wait 5m",
+      "dd-observe verify ray --node node-1 -o json",
+    ],
+    exit: "0 if all is well, 2 if something is broken, 1 if something could not be looked at or for an error",
+    load: async () => (await import("./commands/verify.ts")).verify,
+  },
+  {
     usage: "explain [field] [name]",
     summary: "explain a field of a document, or the Agent's receivers",
     details:

@@ -187,10 +187,16 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 
 /** Milliseconds of `90s`, `10m`, `1h30m` or `0`. */
 export function duration(name: SettingName, text: string): number {
+  const ms = durationOf(text);
+  if (ms === undefined) throw wrong(name, text, "a duration such as 90s, 10m or 1h30m");
+  return ms;
+}
+
+/** The same, or undefined for what is no duration. */
+export function durationOf(text: string): number | undefined {
   if (text === "0") return 0;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text)
-    throw wrong(name, text, "a duration such as 90s, 10m or 1h30m");
+  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) return undefined;
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * UNITS[unit!]!, 0);
 }
 

@@ -18,6 +18,8 @@ export const WAITING: ReadonlySet<string> = new Set([
   "ChoosingMachine",
 ]);
 
+const VERIFY = "dd-observe verify shows where it gets lost on its way to Datadog.";
+
 /** By reason: what helps where the message doesn't say it itself. */
 export const ACTIONS: Readonly<Record<string, string>> = {
   NoApiKey: "Set DD_API_KEY and DD_APP_KEY where the controller runs.",
@@ -29,6 +31,9 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   UnknownReference: "Correct the name, or wish the object of that name.",
   InGrace: "Bring the wish back to keep its objects.",
   RolledBack: "The Agent refused the file; the last good one stands. Change the document.",
+  NoData: VERIFY,
+  Partial: VERIFY,
+  TagsMissing: "Somebody else sends it, or sends it otherwise. dd-observe verify shows the tags that it has.",
   Unavailable: "It is tried again by itself.",
   RateLimited: "It is tried again by itself.",
   EndpointUnreachable: "It is asked again by itself. By hand, on that machine: curl -i '<the address above>'",

@@ -33,6 +33,8 @@ const started = screen.text();
 await sleep(2_500);
 await captureCommand("describe", ["describe", "ray"]);
 
+await captureBreak();
+
 // What a person does by hand: an edit that may stand for a while, then a file, a monitor, and a wish that changes.
 await editMonitor(/(\d+) \[checkout\] Orders wait too long/.exec(screen.text())![1]!);
 await until(() => screen.text().includes("DriftTolerated"));
@@ -58,6 +60,25 @@ save(
 );
 
 await capturePlan();
+
+/** One more service, whose port nobody serves: the Agent's check fails, so that no data comes. */
+async function captureBreak(): Promise<void> {
+  await fetch(`${env["CONSUL_HTTP_ADDR"]}/v1/agent/service/register`, {
+    method: "PUT",
+    body: JSON.stringify({
+      ID: "search",
+      Name: "search",
+      Address: "127.0.0.1",
+      Port: 9,
+      Tags: ["dd-observe"],
+    }),
+  });
+  await until(() => /✘.* search .*AgentLoaded/.test(screen.text()));
+  await sleep(2_500);
+  await captureCommand("verify", ["verify", "search"]);
+  await fetch(`${env["CONSUL_HTTP_ADDR"]}/v1/agent/service/deregister/search`, { method: "PUT" });
+  await until(() => /-\S* file .*search/.test(screen.text()));
+}
 
 /** A plan has something to show where no operator runs: after `apply`, with a changed wish, a new service and a file edited by hand. */
 async function capturePlan(): Promise<void> {
