@@ -69,6 +69,10 @@ const poll = z.strictObject({
     .string()
     .regex(/^(?:\/(?:[^~/]|~[01])*)*$/, { error: "must be a JSON pointer, such as /count" })
     .meta({ description: "Where the number stands in the answer, as a JSON pointer." }),
+  whenAbsent: z
+    .number()
+    .optional()
+    .meta({ description: "What it means that nothing stands there. Without it that is an error." }),
   metric: metricName.meta({ description: "Gauge that is sent. It stands in metrics.yaml." }),
   tags: z
     .array(z.string().min(1).max(200))
@@ -80,6 +84,7 @@ const poll = z.strictObject({
     .regex(/^[a-z][A-Za-z0-9]*$/)
     .optional()
     .meta({ description: "Option that is a list: fetched once for each of its values, as ${each}." }),
+  hint: z.string().min(1).optional().meta({ description: "What the person can do if there is no number." }),
 });
 
 const hintName = z.string().regex(/^(?:unreachable|empty|[1-5]\d\d)$/, {

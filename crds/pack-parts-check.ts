@@ -13,7 +13,9 @@ export function partFaults(pack: Pack): readonly PackFault[] {
   const known = variablesOf(pack, TEXT_VARIABLES);
   return [
     ...checkFaults(pack),
-    ...(["setup", "hints", "keyMetrics", "serviceChecks", "expects"] as const).flatMap((field) =>
+    // A system that sends by itself has to be told the tags that its data is found by.
+    ...unknownVariables("pack.yaml", "setup", pack.setup, new Set([...known, "tags"])),
+    ...(["hints", "keyMetrics", "serviceChecks", "expects"] as const).flatMap((field) =>
       unknownVariables("pack.yaml", field, pack[field], known),
     ),
     ...unknownVariables("pack.yaml", "probe", pack.probes, known),

@@ -2,6 +2,7 @@ import type { Consul } from "../../clients/consul.ts";
 import { watchEndpoints } from "../../controllers/endpoint-probe/index.ts";
 import { watchReceivers } from "../../controllers/receivers/index.ts";
 import { NODE_CONTROLLERS } from "../../controllers/index.ts";
+import { runPolls } from "../../controllers/polls/index.ts";
 import type { Term } from "../../engine/leader/lease.ts";
 import { serve } from "../../engine/loop/operator.ts";
 import { Feed } from "../../engine/sources/feed.ts";
@@ -82,6 +83,7 @@ async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>):
             { ...looks, addresses, clusterId, statePrefix, node: first.node.name, store },
             signal,
           ),
+          runPolls({ feed, ground: deps, dogstatsd: addresses.dogstatsd, board, log }, signal),
         ]),
     },
     stop,
