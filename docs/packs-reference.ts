@@ -53,7 +53,7 @@ function section(pack: Pack): string {
     `### Good to know about ${pack.name}`,
     pack.notes.map((note) => `- ${note}`).join("\n"),
     `Key metrics, which must have points if all is well: ${named(pack, pack.keyMetrics) || "none that every service has"}. Service checks: ${named(pack, pack.serviceChecks) || "none"}.`,
-    `Sources: ${pack.sources.map((source) => `<${source}>`).join(", ")}`,
+    `Sources: ${pack.sources.map((source) => (URL.canParse(source) ? `<${source}>` : source)).join("; ")}`,
   ]
     .filter((part) => part !== "")
     .join("\n\n");

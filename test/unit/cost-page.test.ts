@@ -29,8 +29,8 @@ test("every document of the page is a wish, with the page's own _defaults", () =
 });
 
 test("the options of the page's table are those of the packs that it names", () => {
-  const rows = [...PAGE.matchAll(/^\| ((?:`\w+`(?:, )?)+) +\| (all|(?:`\w+`(?:, )?)+) +\|/gm)];
-  const words = (text: string): readonly string[] => [...text.matchAll(/\w+/g)].map(([word]) => word);
+  const rows = [...PAGE.matchAll(/^\| ((?:`\w+`(?:, )?)+) +\| (all|(?:`[\w-]+`(?:, )?)+) +\|/gm)];
+  const words = (text: string): readonly string[] => [...text.matchAll(/[\w-]+/g)].map(([word]) => word);
 
   const wrong = rows.flatMap(([, options, packs]) =>
     words(options!).flatMap((option) => {

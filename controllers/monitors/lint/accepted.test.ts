@@ -39,7 +39,8 @@ test("finds no fault in the monitors of the packs", () => {
         .replaceAll("${scopeTags}", '"a:b"')
         .replaceAll("${scope}", "a:b")
         .replaceAll("${option.heartbeat}", "app.alive")
-        .replaceAll("${option.namespace}", "app");
+        .replaceAll("${option.namespace}", "app")
+        .replaceAll(/\$\{option\.(\w+)\}/g, (_all, option: string) => String(pack.options[option]?.default));
       return one({ name, type, query: filled, critical });
     }),
   );
