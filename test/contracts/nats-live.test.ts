@@ -125,7 +125,7 @@ describe.skipIf(missing.length > 0)(`NATS and its exporter, live${why}`, () => {
     expect(valuesOf(series, "nats.jetstream.consumer.pending", "is_consumer_leader:true")).toEqual([7]);
     expect(valuesOf(series, "nats.jetstream.consumer.pending")).toHaveLength(3);
     expect(valuesOf(series, "nats.jetstream.streams")).toEqual([3, 3, 3]);
-  });
+  }, 60_000);
 
   test("show a server that is gone by its health alone: all else stands still or is missing", async () => {
     const { servers } = await nats();
