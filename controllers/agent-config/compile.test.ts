@@ -5,7 +5,9 @@ import type { Pack } from "../../crds/pack.ts";
 import { STRICT_POLICY, type Policy } from "../../crds/policy.ts";
 import { resolve, type Resolution } from "../../crds/resolve.ts";
 import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
+import { loadPacks } from "../../engine/sources/packs.ts";
 import type { RawInstance } from "../../engine/sources/sources.ts";
+import { packFolder, REGISTRY_PACK } from "../../test/builders/pack-folder.ts";
 import { exampleGround, examplePack } from "../../test/builders/packs.ts";
 import { compileAgentConfig } from "./compile.ts";
 
@@ -263,4 +265,42 @@ test("an unchanged service costs no second compile", () => {
   const second = compileOnce({ ...snapshot, services: new Map(snapshot.services) }).objects.get("ray/ray");
 
   expect(second?.body).toBe(first?.body);
+});
+
+describe("an option that takes effect on one machine", () => {
+  function written(placed: string | undefined, catalog: boolean, ports: readonly number[] = [8500]) {
+    const packs = loadPacks([packFolder({ registry: REGISTRY_PACK })]);
+    const text = `pack: registry\nendpoint: {}\nagent: {catalog: ${catalog}}\n`;
+    const ground = exampleGround({ packs, policy: STRICT_POLICY });
+    const resolution = resolve("registry", [], { text, generation: 7 }, ground)!;
+    const addresses = ports.map((port, at) =>
+      instance({ id: `r-${port}`, address: `10.0.0.${9 - at}`, port }),
+    );
+    const compileNow = compileAgentConfig({ clusterId: "dc1", policy: STRICT_POLICY, tagName: "dd-observe" });
+    const { objects } = compileNow({
+      services: new Map([["registry", resolution]]),
+      paused: new Set(),
+      placed: new Map(placed === undefined ? [] : [["registry", placed]]),
+      node: { name: "node-1", address: "10.0.0.5" },
+      instances: new Map([["registry", addresses]]),
+    });
+    const [object] = objects.values();
+    const file = parse(object!.body.text) as { instances: Readonly<Record<string, unknown>>[] };
+    return file.instances.map((one) => one["single_node_install"]);
+  }
+
+  test("stands where the service is placed, and nowhere else", () => {
+    expect(written("node-1", true)).toEqual([true]);
+    expect(written("node-2", true)).toEqual([undefined]);
+    expect(written(undefined, true)).toEqual([undefined]);
+  });
+
+  test("stands in one instance of several", () => {
+    expect(written("node-1", true, [8500, 8501, 8502])).toEqual([true, undefined, undefined]);
+  });
+
+  test("is off everywhere alike, so that no file changes with a choice", () => {
+    expect(written("node-1", false)).toEqual([false]);
+    expect(written("node-2", false)).toEqual([false]);
+  });
 });

@@ -113,7 +113,8 @@ function settingsOf({ pack }: Wish, options: OptionValues): Settings {
   const onlyOne: Record<string, unknown> = {};
   for (const [name, { option, placement }] of Object.entries(pack.options)) {
     if (option === undefined || options[name] === undefined) continue;
-    (placement === "one" ? onlyOne : everywhere)[option] = options[name];
+    // What is switched off is so everywhere: no file waits for a choice.
+    (placement === "one" && options[name] !== false ? onlyOne : everywhere)[option] = options[name];
   }
   return { everywhere, onlyOne };
 }
