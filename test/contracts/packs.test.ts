@@ -20,7 +20,10 @@ function everything(pack: string, needs: Needs | undefined, tuning: object | tru
     agent: Object.fromEntries([
       ...switches.map(([name]) => [name, true]),
       // A choice that must not be something is that by default.
-      ...conditions.map(({ option, value, isNegated }) => [option, value ?? !isNegated]),
+      ...conditions.map(({ option, value, isNegated }) => [
+        option,
+        value ?? (options[option]?.type === "text" ? "app.alive" : !isNegated),
+      ]),
     ]),
     monitors: Object.fromEntries(Object.keys(monitors).map((name) => [name, tuning])),
     slos: Object.fromEntries(Object.keys(slos).map((name) => [name, true])),
