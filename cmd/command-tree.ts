@@ -73,11 +73,11 @@ async function sessionEnv(
   terminal: Terminal,
 ): Promise<Env | undefined> {
   if (usage === "run" || !settings.includes("consulAddr")) return undefined;
-  const { joinSession } = await import("./dev/session.ts");
+  const { inDevDir, joinSession } = await import("./dev/session.ts");
   const { processEnv } = await import("./config.ts");
   const joined = joinSession(processEnv(), flags.consulAddr !== undefined);
   if (joined !== undefined)
-    terminal.err(`${terminal.paint("dim", "(of the running dev session, .dev/env)")}\n`);
+    terminal.err(`${terminal.paint("dim", `(of the running dev session, ${inDevDir("env")})`)}\n`);
   return joined;
 }
 

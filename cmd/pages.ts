@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
-import path from "node:path";
-
 import type { Consul } from "../clients/consul.ts";
 import { progressInWords, progressOf } from "../engine/budget/progress.ts";
 import type { BudgetStatus } from "../engine/budget/status.ts";
 import type { Board } from "../engine/status/board.ts";
 import { readLeader, type Standing } from "../engine/leader/lease.ts";
 import type { Page } from "../engine/server.ts";
+import { shipped } from "../engine/shipped.ts";
 import { summarize, type ServiceStatus, type StoredObject } from "../engine/status/status.ts";
 import { ClusterStatuses } from "./cluster-statuses.ts";
 import type { Config, Role } from "./config.ts";
@@ -52,11 +50,10 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
 
 /** The status page itself. Read once; it holds nothing that anyone may not see. */
 export function pageFiles(): Readonly<Record<string, Page>> {
-  const folder = path.join(import.meta.dirname, "..", "web");
   return Object.fromEntries(
     Object.entries(FILES).map(([at, [file, type]]) => [
       at,
-      { type, body: readFileSync(path.join(folder, file), "utf8") },
+      { type, body: shipped.read(`web/${file}`) ?? "" },
     ]),
   );
 }

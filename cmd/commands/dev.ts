@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { existsSync, rmSync } from "node:fs";
-import path from "node:path";
+import { rmSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 
 import { serviceStatus, type ServiceStatus } from "../../engine/status/status.ts";
@@ -11,9 +10,10 @@ import { claimConsul } from "../dev/foreign.ts";
 import { invitation } from "../dev/invitation.ts";
 import { Narrator } from "../dev/narrator.ts";
 import { putSamples, type Samples } from "../dev/samples.ts";
-import { openSessionFolder, writeSession, type SessionFolder } from "../dev/session.ts";
+import { inDevDir, openSessionFolder, writeSession, type SessionFolder } from "../dev/session.ts";
 import { countsIn, titleIn } from "../dev/titles.ts";
 import { openWorld, type World } from "../dev/world.ts";
+import { installation, typed } from "../installation.ts";
 import { printError } from "../print.ts";
 import { startOperator, type RunHandle } from "../run.ts";
 import type { Env } from "../settings.ts";
@@ -27,7 +27,7 @@ const ONCE_MS = 30_000;
 /** After this the servers go, whatever the operator still does. */
 const STOP_MS = 1_500;
 
-/** `dd-observe dev`: everything on this machine, until SIGINT or SIGTERM. Writes nothing outside `.dev`. */
+/** `dd-observe dev`: everything on this machine, until SIGINT or SIGTERM. Writes nothing outside its folder. */
 export async function dev({ flags, terminal, env: given }: Call): Promise<number> {
   const env = given ?? processEnv();
   const stop = new AbortController();
@@ -153,7 +153,7 @@ function head({ parts }: World, url: string, { paint }: Terminal): string {
   const lines = rows.map(
     ({ name, what, where }) => `  ${name.padEnd(8)} ${where.padEnd(width)}  ${paint("dim", what)}\n`,
   );
-  return `${paint("bold", "dd-observe dev")}: everything on this machine, nothing written outside .dev/\n\n${lines.join("")}\n`;
+  return `${paint("bold", "dd-observe dev")}: everything on this machine, nothing written outside ${inDevDir()}/\n\n${lines.join("")}\n`;
 }
 
 function invite(
@@ -168,23 +168,11 @@ function invite(
     samples,
     kvPrefix: config.kvPrefix,
     tagName: config.tagName,
-    command: `${nodeCommand()} ${here(path.join(import.meta.dirname, "..", "dd-observe.ts"))}`,
-    confd: here(folder.confd),
-    envFile: here(folder.envFile),
+    command: installation.command,
+    confd: typed(folder.confd),
+    envFile: typed(folder.envFile),
     paint,
   });
-}
-
-/** A path as it can be typed in the folder that the session was started in. */
-function here(file: string): string {
-  const relative = path.relative(process.cwd(), file);
-  return relative.startsWith("..") ? file : relative;
-}
-
-/** Node as a person can type it: this project's own if that runs us, since the machine's may be too old. */
-function nodeCommand(): string {
-  const own = path.join("node_modules", ".bin", "node");
-  return process.execPath.includes("node_modules") && existsSync(own) ? own : "node";
 }
 
 /** Tells the narrator what the page says until `isDone`. False if the session is stopped before. */
@@ -225,7 +213,7 @@ function complete(
 ): boolean {
   const conditionsOf = (service: string): ServiceStatus["conditions"] =>
     statuses.filter((status) => status.service === service).flatMap(({ conditions }) => conditions);
-  // An Agent of the person's own doesn't read .dev/conf.d.
+  // An Agent of the person's own doesn't read that folder.
   const needed = [
     "Accepted",
     "ConfigWritten",

@@ -1,6 +1,7 @@
 import type { FakeDatadog } from "../../test/fakes/datadog.ts";
 import type { Paint } from "../terminal.ts";
 import type { Samples } from "./samples.ts";
+import { inDevDir } from "./session.ts";
 import type { World } from "./world.ts";
 
 interface Ground {
@@ -71,7 +72,7 @@ function triesOf(ground: Ground): readonly Try[] {
     ["the SLOs", `${command} get slos`],
     [
       "how the composed dashboard is laid out, as a page",
-      `${command} get dashboards infrastructure-overview -o html > .dev/overview.html`,
+      `${command} get dashboards infrastructure-overview -o html > ${inDevDir("overview.html")}`,
     ],
     ["spoil a file by hand, and see it set right", `echo oops >> ${confd}/ray.d/dd-observe-ray.yaml`],
     ...(world.datadog === undefined ? [] : editsIn(world.datadog)),

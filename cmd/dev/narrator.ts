@@ -5,6 +5,7 @@ import { isReserved } from "../../crds/names.ts";
 import { LOG_LEVELS, type Log } from "../../engine/log.ts";
 import type { Condition, ServiceStatus } from "../../engine/status/status.ts";
 import { printable, type Style, type Terminal } from "../terminal.ts";
+import { inDevDir } from "./session.ts";
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -169,7 +170,7 @@ export class Narrator {
     const name = textOf(key);
     if (controller === "agent-config") {
       const [service = "", check = ""] = name.split("/");
-      return keyOfFile({ check, service }) === name ? `.dev/conf.d/${pathOf({ check, service })}` : name;
+      return keyOfFile({ check, service }) === name ? inDevDir("conf.d", pathOf({ check, service })) : name;
     }
     const id = textOf(ref);
     const known = knownBy(line);

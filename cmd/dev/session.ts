@@ -1,10 +1,16 @@
 import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
+import { installation, typed } from "../installation.ts";
 import type { Env } from "../settings.ts";
 
-/** Everything that `dev` writes stands here, in the folder of the sources, so that nobody else can plant one. */
-export const DEV_DIR = path.join(import.meta.dirname, "..", "..", ".dev");
+/** Everything that `dev` writes stands here. */
+export const DEV_DIR = installation.devDir;
+
+/** What stands in it, as a person can type it: `.dev/conf.d`. */
+export function inDevDir(...parts: readonly string[]): string {
+  return typed(path.join(DEV_DIR, ...parts));
+}
 
 const PID = "DD_OBSERVE_DEV_PID";
 

@@ -8,7 +8,7 @@ import { readConfig } from "../config.ts";
 import type { Env } from "../settings.ts";
 import { freePorts, startConsul } from "./consul.ts";
 import { forwardTo } from "./forward.ts";
-import type { SessionFolder } from "./session.ts";
+import { inDevDir, type SessionFolder } from "./session.ts";
 
 /** One of the systems that the operator works with, for people. */
 export interface Part {
@@ -85,7 +85,7 @@ export async function openWorld({ folder, env, usesRealDatadog, onStarted }: Wor
   parts.push(
     agent === undefined
       ? { name: "Agent", what: "yours (DD_OBSERVE_AGENT_URL)", where: agentUrl }
-      : { name: "Agent", what: `embedded stand-in, reads .dev/conf.d${sends}`, where: agent.url },
+      : { name: "Agent", what: `embedded stand-in, reads ${inDevDir("conf.d")}${sends}`, where: agent.url },
   );
   shared["DD_OBSERVE_AGENT_URL"] = agent?.url ?? agentUrl;
   shared["DD_OBSERVE_AGENT_RELOAD"] = "poll";
