@@ -1,10 +1,12 @@
+import path from "node:path";
+
 import type { Consul } from "../clients/consul.ts";
 import { progressInWords, progressOf } from "../engine/budget/progress.ts";
 import type { BudgetStatus } from "../engine/budget/status.ts";
 import type { Board } from "../engine/status/board.ts";
 import { readLeader, type Standing } from "../engine/leader/lease.ts";
 import type { Page } from "../engine/server.ts";
-import { shipped } from "../engine/shipped.ts";
+import { readTextFile, SHIPPED } from "../engine/shipped.ts";
 import { summarize, type ServiceStatus, type StoredObject } from "../engine/status/status.ts";
 import { ClusterStatuses } from "./cluster-statuses.ts";
 import type { Config, Role } from "./config.ts";
@@ -53,7 +55,7 @@ export function pageFiles(): Readonly<Record<string, Page>> {
   return Object.fromEntries(
     Object.entries(FILES).map(([at, [file, type]]) => [
       at,
-      { type, body: shipped.read(`web/${file}`) ?? "" },
+      { type, body: readTextFile(path.join(SHIPPED, "web", file)) },
     ]),
   );
 }

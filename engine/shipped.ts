@@ -1,51 +1,52 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-/** Files that come along with the program: the packs and the status page. */
-export interface Shipped {
-  /** Names of the folders in a folder, sorted. Paths are relative to the program's root, with `/`. */
-  readonly folders: (folder: string) => readonly string[];
-  /** Undefined if there is no such file. */
-  readonly read: (file: string) => string | undefined;
-  /** As a person can find it. */
-  readonly where: (file: string) => string;
+/** Where the files stand that come along with the program: the packs and the status page. */
+export const SHIPPED = path.join(import.meta.dirname, "..");
+
+/** Texts of shipped files by their path below `SHIPPED`. The build of the release fills it in; from a checkout they are read. */
+const EMBEDDED: Readonly<Record<string, string>> | undefined = undefined;
+
+/**
+ * The text of a file, shipped or not.
+ *
+ * @throws as `readFileSync` does.
+ */
+export function readTextFile(file: string): string {
+  const inner = embeddedPath(file);
+  if (EMBEDDED === undefined || inner === undefined) return readFileSync(file, "utf8");
+  const text = textAt(EMBEDDED, inner);
+  if (text !== undefined) return text;
+  throw Object.assign(new Error(`ENOENT: no such file in this program: ${inner}`), { code: "ENOENT" });
 }
 
-const ROOT = path.join(import.meta.dirname, "..");
-
-/** Beside the sources. The release file holds them in itself: the build puts another module in this one's place. */
-export const shipped: Shipped = filesIn(ROOT);
-
-/** Files under a folder of this machine. */
-export function filesIn(root: string): Shipped {
-  return {
-    folders: (folder) =>
-      readdirSync(path.join(root, folder), { withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
-        .map(({ name }) => name)
-        .sort(),
-    read: (file) => {
-      try {
-        return readFileSync(path.join(root, file), "utf8");
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-        throw error;
-      }
-    },
-    where: (file) => path.join(root, file),
-  };
+export function hasFile(file: string): boolean {
+  const inner = embeddedPath(file);
+  if (EMBEDDED === undefined || inner === undefined) return existsSync(file);
+  return textAt(EMBEDDED, inner) !== undefined;
 }
 
-/** Files that are held in memory, by their path. */
-export function filesOf(texts: Readonly<Record<string, string>>): Shipped {
-  return {
-    folders: (folder) => {
-      const below = Object.keys(texts)
-        .filter((file) => file.startsWith(`${folder}/`))
-        .map((file) => file.slice(folder.length + 1).split("/"));
-      return [...new Set(below.filter(({ length }) => length > 1).map(([name]) => name!))].sort();
-    },
-    read: (file) => (Object.hasOwn(texts, file) ? texts[file] : undefined),
-    where: (file) => `built-in:${file}`,
-  };
+/** Names of the folders in a folder, sorted. */
+export function foldersIn(folder: string): readonly string[] {
+  const inner = embeddedPath(folder);
+  if (EMBEDDED !== undefined && inner !== undefined) {
+    const below = Object.keys(EMBEDDED)
+      .filter((file) => file.startsWith(`${inner}/`))
+      .map((file) => file.slice(inner.length + 1).split("/"));
+    return [...new Set(below.filter(({ length }) => length > 1).map(([name = ""]) => name))].sort();
+  }
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+}
+
+function textAt(texts: Readonly<Record<string, string>>, file: string): string | undefined {
+  return Object.hasOwn(texts, file) ? texts[file] : undefined;
+}
+
+/** Below `SHIPPED`, with `/`. Undefined for other files. */
+function embeddedPath(file: string): string | undefined {
+  const inner = path.relative(SHIPPED, file);
+  return inner.startsWith("..") || path.isAbsolute(inner) ? undefined : inner.split(path.sep).join("/");
 }

@@ -54,6 +54,8 @@ const COMMON = {
   // Not made smaller: a stack trace stays readable, and Node makes up most of an executable anyway.
   legalComments: "linked",
   define: { DD_OBSERVE_RELEASE: "true" },
+  // Node's own is deprecated, and says so at every start outside of node_modules.
+  alias: { punycode: "punycode/" },
   plugins: [embedShipped(ROOT)],
   logLevel: "warning",
 } satisfies BuildOptions;

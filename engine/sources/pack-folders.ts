@@ -1,4 +1,3 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 import { type Parsed } from "../../crds/document.ts";
@@ -7,6 +6,7 @@ import { PACK_FILES, type PackFile } from "../../crds/pack-fault.ts";
 import type { Problem } from "../../crds/problem.ts";
 import { didYouMean } from "../../crds/suggest.ts";
 import { PACK_FILE_LIMITS, readYaml } from "../../crds/yaml-text.ts";
+import { foldersIn, hasFile, readTextFile } from "../shipped.ts";
 
 /** Folders of packs by the pack's name. A later one stands over an earlier one of its name. */
 export type PackFolders = ReadonlyMap<string, readonly string[]>;
@@ -21,10 +21,7 @@ export function packFolders(roots: readonly string[]): PackFolders {
 }
 
 export function packNames(root: string): readonly string[] {
-  return readdirSync(root, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort((a, b) => (a < b ? -1 : 1));
+  return foldersIn(root);
 }
 
 /** The folders that a pack is put together from, the lowest first, and its own last. */
@@ -65,8 +62,8 @@ function baseOf(dir: string, extended: string, folders: PackFolders): string | u
 /** What a manifest that can't be read extends, nobody knows; what is wrong with it is told when it is read as a whole. */
 function extendsOf(dir: string): string | undefined {
   const file = path.join(dir, "pack.yaml");
-  if (!existsSync(file)) return undefined;
-  const yaml = readYaml(file, readFileSync(file, "utf8"), PACK_FILE_LIMITS);
+  if (!hasFile(file)) return undefined;
+  const yaml = readYaml(file, readTextFile(file), PACK_FILE_LIMITS);
   const value: unknown = "reason" in yaml ? undefined : yaml.value;
   const extended =
     typeof value === "object" && value !== null && "extends" in value ? value.extends : undefined;
@@ -75,7 +72,7 @@ function extendsOf(dir: string): string | undefined {
 
 function wrongExtends(dir: string, message: string): Problem {
   const owner = path.join(dir, "pack.yaml");
-  const yaml = readYaml(owner, readFileSync(owner, "utf8"), PACK_FILE_LIMITS);
+  const yaml = readYaml(owner, readTextFile(owner), PACK_FILE_LIMITS);
   const at = "reason" in yaml ? undefined : yaml.find("extends");
   return { owner, reason: "UnknownPack", path: "extends", message, ...(at === undefined ? {} : { at }) };
 }
@@ -109,7 +106,7 @@ export function readFiles(dirs: readonly string[]): Parsed<LayeredFiles> {
 
 function readText(file: string, isOptional: boolean, problems: Problem[]): readonly LayerText[] {
   try {
-    return [{ owner: file, text: readFileSync(file, "utf8") }];
+    return [{ owner: file, text: readTextFile(file) }];
   } catch (error) {
     if (!isOptional || (error as NodeJS.ErrnoException).code !== "ENOENT")
       problems.push({ owner: file, reason: "Unreadable", message: `cannot be read: ${String(error)}` });

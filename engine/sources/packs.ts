@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import path from "node:path";
 
 import type { Parsed } from "../../crds/document.ts";
@@ -15,9 +14,10 @@ import {
   type Pack,
 } from "../../crds/pack.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
+import { hasFile, SHIPPED } from "../shipped.ts";
 import { foldersOf, packFolders, readFiles, type LayeredFiles, type PackFolders } from "./pack-folders.ts";
 
-export const BUILT_IN_PACKS = path.join(import.meta.dirname, "..", "..", "packs");
+export const BUILT_IN_PACKS = path.join(SHIPPED, "packs");
 
 /**
  * Reads every pack of some folders: `<dir>/<name>/{pack,conf,monitors,slos,dashboards,metrics}.yaml`. A later
@@ -125,7 +125,7 @@ export function readPack(dir: string, folders: PackFolders = packFolders([BUILT_
     return { ok: false, problems };
 
   // Whoever takes the check away from an extended pack has no way to take its file away as well.
-  const hasConf = manifest.value.check !== undefined || existsSync(path.join(dir, "conf.yaml"));
+  const hasConf = manifest.value.check !== undefined || hasFile(path.join(dir, "conf.yaml"));
   const pack: Pack = {
     ...packOf({
       manifest: manifest.value,

@@ -71,7 +71,7 @@ describe.each(RELEASES)("$what", ({ what, argv }) => {
 
     const operator = spawn(program, [...first, "run"], {
       cwd: place,
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: "pipe",
       env: {
         CONSUL_HTTP_ADDR: consul.url,
         DD_API_URL: datadog.url,
@@ -84,7 +84,9 @@ describe.each(RELEASES)("$what", ({ what, argv }) => {
     onTestFinished(() => void operator.kill("SIGKILL"));
     const ended = new Promise((resolve) => operator.once("close", resolve));
     let said = "";
+    let errors = "";
     operator.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    operator.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
 
     await expect
       .poll(() => existsSync(path.join(place, "conf.d/openmetrics.d/dd-observe-web.yaml")), {
@@ -99,6 +101,7 @@ describe.each(RELEASES)("$what", ({ what, argv }) => {
     expect(page.status).toBe(200);
     expect(await page.text()).toContain("<title>");
     expect(await ended).toBe(0);
+    expect(errors).toBe("");
   });
 });
 
