@@ -2,6 +2,7 @@ import type { DashboardBody } from "../controllers/dashboards/canonical.ts";
 import { withoutMark } from "../controllers/datadog/text-mark.ts";
 import { isObject, text, type Json } from "../controllers/monitors/canonical.ts";
 import { PAGE_STYLE } from "./dashboard-page-style.ts";
+import { groupsOf, queriesOf } from "./dashboard-queries.ts";
 import { sketchOf } from "./dashboard-sketch.ts";
 
 /** Where a widget stands, in columns and rows. */
@@ -39,7 +40,7 @@ ${variables(body)}
 <main>
 ${widgetsIn(body)}
 </main>
-<footer>A preview of the layout, by dd-observe. The shapes stand for kinds of graphs, not for data.</footer>
+<footer>A preview of the layout, by dd-observe: shapes stand for kinds of graphs, not for data. Queries are told without what is chosen above; open one to see it as it is sent.</footer>
 </body>
 </html>
 `;
@@ -133,62 +134,50 @@ function box(widget: Json, place: Place | undefined, style: string): string {
     const heading = definition["show_title"] === false || title === "" ? "" : `<h3>${escape(title)}</h3>`;
     return `<section class="group" style="${style}">${heading}${inner}</section>`;
   }
-  const queries = queriesOf(definition)
-    .map((query) => `<li>${escape(query)}</li>`)
-    .join("");
-  return `<article style="${style}">
-<h4>${title === "" ? "" : `<span>${escape(title)}</span>`}<small>${escape(type.replaceAll("_", " "))}</small></h4>
-${sketchOf(definition)}
-${queries === "" ? "" : `<ul class="queries">${queries}</ul>`}
+  const isNarrow = (place?.width ?? COLUMNS) <= NARROW;
+  return `<article${isNarrow ? ' class="narrow"' : ""} style="${style}">
+<h4><small>${escape(type.replaceAll("_", " "))}</small>${title === "" ? "" : `<span>${escape(title)}</span>`}</h4>
+${drawing(definition)}
+${queryList(definition)}
 </article>`;
 }
 
-/** Fields that say what a widget shows. */
-const TELLING = new Set([
-  "q",
-  "query",
-  "check",
-  "alert_id",
-  "slo_id",
-  "content",
-  "text",
-  "url",
-  "service",
-  "tags",
-]);
+/** In so few columns there is no room for the queries of a formula; they come with the rest. */
+const NARROW = 3;
 
-/** What a widget asks for, one line each: formulas first, then the queries that they name. */
-function queriesOf(definition: Json): readonly string[] {
-  return [...new Set(linesOf(definition, false))];
+function drawing(definition: Json): string {
+  const groups = groupsOf(definition);
+  const marks = [
+    ...groups.map((group) => `<li>${escape(group)}</li>`),
+    ...markersOf(definition).map((label) => `<li class="marker">${escape(label)}</li>`),
+  ];
+  const legend = marks.length === 0 ? "" : `<ul class="legend">${marks.join("")}</ul>`;
+  return sketchOf(definition, groups.length > 0) + legend;
 }
 
-/** @param isNamed True if a formula names the queries, so that their names are told. */
-function* linesOf(value: unknown, isNamed: boolean): Generator<string> {
-  if (Array.isArray(value)) for (const inner of value) yield* linesOf(inner, isNamed);
-  if (!isObject(value)) return;
-  const formulas = formulasOf(value);
-  for (const formula of formulas) yield `= ${formula}`;
-  for (const [field, inner] of Object.entries(value)) {
-    if (field === "widgets" || field === "formulas") continue;
-    const told = TELLING.has(field) ? tellingText(inner) : undefined;
-    if (told === undefined) yield* linesOf(inner, isNamed || formulas.length > 0);
-    else if (told !== "") yield isNamed && field === "query" ? `${text(value["name"])}: ${told}` : told;
-  }
+/** Names of the thresholds that are drawn into a graph. */
+function markersOf({ markers }: Json): readonly string[] {
+  if (!Array.isArray(markers)) return [];
+  return markers.filter(isObject).map((marker) => text(marker["label"]) || text(marker["value"]));
 }
 
-/** Formulas that do more than show a query as it is. */
-function formulasOf({ queries, formulas }: Json): readonly string[] {
-  if (!Array.isArray(queries) || !Array.isArray(formulas)) return [];
-  const names = new Set(queries.map((query: unknown) => (isObject(query) ? query["name"] : undefined)));
-  return formulas
-    .map((one: unknown) => (isObject(one) ? text(one["formula"]) : ""))
-    .filter((formula) => formula !== "" && !names.has(formula));
+/** What sets the queries apart; the queries as they are sent on request. */
+function queryList(definition: Json): string {
+  const queries = queriesOf(definition);
+  if (queries.length === 0) return "";
+  const short = list(queries.map((query) => breakable(escape(query.short))));
+  if (queries.every(({ full, short: brief }) => full === brief)) return short;
+  const full = list(queries.map((query) => escape(query.full)));
+  return `<details><summary>${short}</summary>${full}</details>`;
 }
 
-function tellingText(value: unknown): string | undefined {
-  if (typeof value === "string" || typeof value === "number") return String(value).trim();
-  if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value.join(", ");
-  return undefined;
+function list(lines: readonly string[]): string {
+  return `<ul class="queries">${lines.map((line) => `<li>${line}</li>`).join("")}</ul>`;
+}
+
+/** Long names break at their dots rather than in the middle of a word. */
+function breakable(html: string): string {
+  return html.replaceAll(/[.,:/](?=\w)/g, "$&<wbr>");
 }
 
 function escape(value: string): string {
