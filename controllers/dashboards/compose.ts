@@ -51,29 +51,30 @@ export function composeDashboard({ name, clusterId, sources, exclude }: Composit
     title ??= section.title;
     sections.push(...made);
     services.push(...ofPack.map(({ service }) => service));
-    variables.push(...section.variables.filter((variable) => isChosenIn(made, variable)));
+    variables.push(...section.variables);
   }
   if (title === undefined) return undefined;
   const closing = closingOf(name, clusterId);
   if (closing !== undefined && !exclude.includes(closing.title)) sections.push(closing);
+  const widgets = stacked(sections.toSorted((a, b) => a.order - b.order));
+  const choices = [
+    { name: "cluster", prefix: "cluster", defaults: [clusterId] },
+    { name: "env", prefix: "env" },
+    { name: "service", prefix: "service", available_values: services.sort(compareText) },
+    ...[...new Set(variables)].sort(compareText).map((variable) => ({ name: variable, prefix: variable })),
+  ];
   return {
     title,
     layout_type: "ordered",
     reflow_type: "fixed",
-    widgets: stacked(sections.toSorted((a, b) => a.order - b.order)),
-    template_variables: [
-      { name: "cluster", prefix: "cluster", defaults: [clusterId] },
-      { name: "env", prefix: "env" },
-      { name: "service", prefix: "service", available_values: services.sort(compareText) },
-      ...[...new Set(variables)].sort(compareText).map((variable) => ({ name: variable, prefix: variable })),
-    ],
+    widgets,
+    // What no widget that is left asks for would narrow nothing.
+    template_variables: choices.filter((choice) => isChosenIn(widgets, choice.name)),
   };
 }
 
-/** True if some widget that is left asks for what a viewer chooses. */
-function isChosenIn(sections: readonly Section[], variable: string): boolean {
-  const mention = new RegExp(`\\$${variable}\\b`);
-  return sections.some(({ widgets }) => mention.test(JSON.stringify(widgets)));
+function isChosenIn(widgets: readonly Json[], variable: string): boolean {
+  return new RegExp(`\\$${variable}\\b`).test(JSON.stringify(widgets));
 }
 
 /** The packs that add to a dashboard, by name. */
