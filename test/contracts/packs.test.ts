@@ -4,30 +4,28 @@ import { stringify } from "yaml";
 import { sloWriter } from "../../clients/datadog-slos.ts";
 import { DatadogTransport } from "../../clients/datadog-transport.ts";
 import { datadogWriter, type DatadogWriter } from "../../clients/datadog.ts";
-import { conditionsOf, type Needs } from "../../crds/condition.ts";
+import type { Needs } from "../../crds/condition.ts";
 import { observed, PACKS } from "../builders/observed.ts";
+import { optionsFor } from "../builders/pack-options.ts";
 import { hasStrictDouble, strictDouble, type DatadogDouble } from "./datadog-double.ts";
 
 /** A document that asks for everything that a pack has while its options are so that `needs` holds, and else all on. */
 function everything(pack: string, needs: Needs | undefined, tuning: object | true = true): string {
   const { options, monitors, slos } = PACKS.get(pack)!;
   const switches = Object.entries(options).filter(([, { type }]) => type === "boolean");
-  const conditions = conditionsOf(needs).filter(({ value, isNegated }) => value === undefined || !isNegated);
-  return stringify({
+  const document = {
     pack,
     env: "production",
     notify: ["@slack-ops"],
-    agent: Object.fromEntries([
-      ...switches.map(([name]) => [name, true]),
-      // A choice that must not be something is that by default.
-      ...conditions.map(({ option, value, isNegated }) => [
-        option,
-        value ?? (options[option]?.type === "text" ? "app.alive" : !isNegated),
-      ]),
-    ]),
+    agent: {
+      ...Object.fromEntries(switches.map(([name]) => [name, true])),
+      ...optionsFor({ options }, needs),
+    },
     monitors: Object.fromEntries(Object.keys(monitors).map((name) => [name, tuning])),
     slos: Object.fromEntries(Object.keys(slos).map((name) => [name, true])),
-  });
+  };
+  // A document may hold few aliases, and many monitors are tuned alike.
+  return stringify(document, { aliasDuplicateObjects: false });
 }
 
 // Skipped where the strict double doesn't lie beside the repository.
