@@ -7,12 +7,14 @@ import type { Board } from "../engine/status/board.ts";
 import { readLeader, type Standing } from "../engine/leader/lease.ts";
 import type { Page } from "../engine/server.ts";
 import { readTextFile, SHIPPED } from "../engine/shipped.ts";
+import type { Snapshot } from "../engine/sources/snapshot.ts";
 import { summarize, type ServiceStatus, type StoredObject } from "../engine/status/status.ts";
 import { ClusterStatuses } from "./cluster-statuses.ts";
 import type { Config, Role } from "./config.ts";
 import { applicationUrl } from "../controllers/application-url.ts";
 import { readProgress } from "./facts.ts";
 import { CATALOG, DOWNTIMES, METRIC_TAGS, SLOS } from "./objects-view.ts";
+import { previewPage } from "./preview.ts";
 import { VERSION } from "./version.ts";
 
 interface PagesOptions {
@@ -23,12 +25,13 @@ interface PagesOptions {
   readonly boards: ReadonlyMap<string, Board>;
   readonly standing: () => Standing | undefined;
   readonly budget: { readonly status: BudgetStatus };
+  readonly snapshot: () => Snapshot | undefined;
 }
 
 /** The read-only pages of a running process, as JSON. They show the whole cluster, whichever process is asked. */
 export function pagesOf(
   options: PagesOptions,
-): Readonly<Record<string, (query: URLSearchParams) => Promise<Page>>> {
+): Readonly<Record<string, (query: URLSearchParams) => Page | undefined | Promise<Page>>> {
   const { consul, config, boards } = options;
   const statuses = new ClusterStatuses(consul, config.statePrefix, boards);
   return {
@@ -39,6 +42,7 @@ export function pagesOf(
       const wanted = service === null ? all : all.filter((status) => status.service === service);
       return json(wanted.map((status) => withLinks(status, config.datadog.url)));
     },
+    "/dashboard": (query) => previewPage(options, query),
     "/v1/summary": async () => json(summaries(await statuses.read())),
   };
 }

@@ -57,6 +57,7 @@ export async function startOperator(
     feeds: [],
     known: [],
     standing: undefined,
+    snapshot: () => undefined,
   };
 
   // First, so that an address in use is seen before anything is written.
@@ -73,6 +74,7 @@ export async function startOperator(
       boards: process.boards,
       standing: () => process.standing,
       budget,
+      snapshot: () => process.snapshot(),
     }),
     files: pageFiles(),
   });

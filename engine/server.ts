@@ -11,6 +11,8 @@ export interface Check {
 export interface Page {
   readonly type: string;
   readonly body: string;
+  /** What a browser may do with it. Without one it loads nothing but our own files. */
+  readonly policy?: string;
 }
 
 export interface ServerOptions {
@@ -22,7 +24,7 @@ export interface ServerOptions {
   readonly readiness: () => Check;
   readonly metrics: () => Promise<Page>;
   /** By path, such as `/v1/services`. Read-only. */
-  readonly pages: Readonly<Record<string, (query: URLSearchParams) => Page | Promise<Page>>>;
+  readonly pages: Readonly<Record<string, (query: URLSearchParams) => Page | undefined | Promise<Page>>>;
   /** By path: what holds nothing that needs a token, such as the status page without its contents. */
   readonly files: Readonly<Record<string, Page>>;
 }
@@ -132,21 +134,29 @@ function sendCheck(response: ServerResponse, { ok, problems }: Check, mayRead: b
 }
 
 /** Sends a page, or 304 to whoever has it already: the status page asks again and again. */
-function sendPage(request: IncomingMessage, response: ServerResponse, { type, body }: Page): void {
+function sendPage(request: IncomingMessage, response: ServerResponse, { type, body, policy }: Page): void {
   const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
   response.setHeader("etag", etag);
   response.setHeader("cache-control", "no-cache");
   if (request.headers["if-none-match"] === etag) response.writeHead(304).end();
-  else send(response, 200, type, body);
+  else send(response, 200, type, body, policy);
 }
 
-function send(response: ServerResponse, status: number, type: string, body: string): void {
+const OWN_FILES =
+  "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+function send(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  body: string,
+  policy: string = OWN_FILES,
+): void {
   response.writeHead(status, {
     "content-type": type,
     "content-length": Buffer.byteLength(body),
     "x-content-type-options": "nosniff",
-    "content-security-policy":
-      "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "content-security-policy": policy,
     "referrer-policy": "no-referrer",
   });
   response.end(body);

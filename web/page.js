@@ -42,7 +42,15 @@ const table = document.querySelector("main > table");
 const rows = new Map();
 /** Services whose details are open. */
 const open = new Map();
-const view = { services: [], state: undefined, text: "", etag: undefined, seenAt: 0, token: undefined };
+const view = {
+  services: [],
+  state: undefined,
+  text: "",
+  etag: undefined,
+  seenAt: 0,
+  token: undefined,
+  role: undefined,
+};
 
 /** Makes an element. A text is never markup. */
 function make(tag, { text, style, ...rest } = {}, ...children) {
@@ -92,6 +100,7 @@ async function read(path, etag) {
 }
 
 function showProcess({ role, clusterId, version, node, standing, leader, consul, progress, limits }) {
+  view.role = role;
   const words =
     standing?.role === "leader"
       ? ["leads", "good"]
@@ -291,7 +300,12 @@ function detailsOf(statuses) {
     ...section("Objects", objects, ({ controller, key, ref, link }) => [
       make("span", { text: NOUNS[controller] ?? controller }),
       make("span", { text: key, style: "code" }),
-      link === undefined ? make("span", { text: ref, style: "code" }) : linkTo(link, ref),
+      make(
+        "span",
+        {},
+        link === undefined ? make("span", { text: ref, style: "code" }) : linkTo(link, ref),
+        ...previewOf(controller, key),
+      ),
     ]),
     ...section("Events", events, ({ reason, message, count, lastSeen }) => [
       make("span", { text: count > 1 ? `${reason} ×${count}` : reason }),
@@ -323,6 +337,13 @@ function endOf(until) {
 function linkTo(link, text) {
   if (!link.startsWith("https://")) return make("span", { text, style: "code" });
   return make("a", { text, href: link, target: "_blank", rel: "noreferrer" });
+}
+
+/** A browser sends no token with a link; where one is asked for, the command shows the same. */
+function previewOf(controller, key) {
+  if (controller !== "dashboards" || view.token !== undefined || view.role === "node") return [];
+  const href = `/dashboard?key=${encodeURIComponent(key)}`;
+  return [" · ", make("a", { text: "layout", href, target: "_blank" })];
 }
 
 function section(title, items, cellsOf) {

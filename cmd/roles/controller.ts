@@ -27,6 +27,7 @@ export async function runController(process: Process): Promise<void> {
     clusterSource({ consul, prefix: config.kvPrefix, clock: settings.clock }),
     (state, { paused }) => resolver.ofCluster(state, paused),
   );
+  process.snapshot = () => feed.snapshot;
   const following = follow(process, feed, "catalog and documents");
   const campaigning = campaign(
     {

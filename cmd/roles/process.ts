@@ -37,6 +37,8 @@ export interface Process {
   /** Services that the last term as the leader knew. */
   known: readonly string[];
   standing: Standing | undefined;
+  /** What the cluster's services wish, where this process follows it. */
+  snapshot: () => Snapshot | undefined;
 }
 
 /** How long what is under way may take after SIGTERM. Nomad kills after 5 s unless told otherwise; deploy/ says 30 s. */

@@ -4,6 +4,7 @@ import { isObject, type Json } from "../../controllers/monitors/canonical.ts";
 import { STRICT_POLICY } from "../../crds/policy.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
 import { resolve, type Resolution, type Wish } from "../../crds/resolve.ts";
+import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import { PACKS } from "./observed.ts";
 
 const CLUSTER = "dc1";
@@ -14,8 +15,10 @@ export interface Composed {
   readonly wishes: readonly Wish[];
 }
 
-/** The dashboards that the built-in packs compose for these services, by their documents. */
-export function composed(documents: Readonly<Record<string, string>>): Composed {
+/** What these services wish of the built-in packs, by their documents. */
+export function wishedBy(
+  documents: Readonly<Record<string, string>>,
+): Snapshot & { readonly wishes: readonly Wish[] } {
   const ground = {
     packs: PACKS,
     policy: STRICT_POLICY,
@@ -33,7 +36,13 @@ export function composed(documents: Readonly<Record<string, string>>): Composed 
     services.set(service, resolution);
     wishes.push(resolution.wish);
   }
-  const { objects, problems } = compileDashboards(CLUSTER)({ services, paused: new Set() });
+  return { services, paused: new Set(), wishes };
+}
+
+/** The dashboards that the built-in packs compose for these services. */
+export function composed(documents: Readonly<Record<string, string>>): Composed {
+  const { wishes, ...snapshot } = wishedBy(documents);
+  const { objects, problems } = compileDashboards(CLUSTER)(snapshot);
   if (problems.length > 0) throw new Error(words(problems));
   const dashboards = [...objects].map(([key, { body }]) => [key.slice(key.indexOf("/") + 1), body] as const);
   return { dashboards: new Map(dashboards), wishes };

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { readConfig } from "../../cmd/config.ts";
 import { openConsul } from "../../cmd/connect.ts";
+import { wishedBy } from "../builders/composed.ts";
 import { pageFiles, pagesOf } from "../../cmd/pages.ts";
 import { startOperator } from "../../cmd/run.ts";
 import { Budget } from "../../engine/budget.ts";
@@ -116,6 +117,36 @@ describe.skipIf(!existsSync(BROWSER))(
       await page.close();
     });
 
+    test("leads from a dashboard to how it is laid out, where no token is asked for", async () => {
+      await using served = await serveBoard((board) => {
+        const dashboards = new Memory();
+        board.addMemory("dashboards", dashboards);
+        const key = "_dashboards/ai-agent-performance";
+        dashboards.set(key, { owner: key, ref: "abc-def-ghi", applied: "a" });
+        board.setConditions(key, 1, [condition({})]);
+      });
+      const page = await browser.newPage();
+      await page.goto(served.url);
+      await page.getByRole("button", { name: "_dashboards/ai-agent-performance" }).click();
+
+      const [layout] = await Promise.all([
+        page.waitForEvent("popup"),
+        page.getByRole("link", { name: "layout" }).click(),
+      ]);
+      const complaints = complaintsOf(layout);
+      await layout.reload();
+
+      expect(await layout.locator("h1").innerText()).toBe("AI Agent Performance");
+      expect(await layout.locator("article").count()).toBeGreaterThan(10);
+      const [first, second] = [layout.locator("article").first(), layout.locator("article").nth(1)];
+      // Side by side: its styles are let through.
+      expect((await first.boundingBox())!.y).toBe((await second.boundingBox())!.y);
+      expect(complaints).toEqual([]);
+      expect((await fetch(`${served.url}/dashboard?key=nothing`)).status).toBe(404);
+      await layout.close();
+      await page.close();
+    });
+
     test("shows what others wrote as text, never as markup", async () => {
       await using served = await serveBoard((board) => {
         board.setConditions(MARKUP, 1, [
@@ -221,6 +252,7 @@ async function serveBoard(
       boards: new Map([["controller", board]]),
       standing: () => ({ role: "leader", epoch: 1 }),
       budget,
+      snapshot: () => wishedBy({ ray: "", "my-agent": "pack: ai-agent\n" }),
     }),
     files: pageFiles(),
   });
