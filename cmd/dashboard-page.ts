@@ -165,13 +165,13 @@ function markersOf({ markers }: Json): readonly string[] {
 function queryList(definition: Json): string {
   const queries = queriesOf(definition);
   if (queries.length === 0) return "";
-  const short = list(queries.map((query) => breakable(escape(query.short))));
+  const short = linesOf(queries.map((query) => breakable(escape(query.short))));
   if (queries.every(({ full, short: brief }) => full === brief)) return short;
-  const full = list(queries.map((query) => escape(query.full)));
+  const full = linesOf(queries.map((query) => escape(query.full)));
   return `<details><summary>${short}</summary>${full}</details>`;
 }
 
-function list(lines: readonly string[]): string {
+function linesOf(lines: readonly string[]): string {
   return `<ul class="queries">${lines.map((line) => `<li>${line}</li>`).join("")}</ul>`;
 }
 

@@ -215,7 +215,8 @@ describe("a dashboard that packs compose", () => {
     const both = bodyOf(by("avg:a{${scope},$model}"), OVERVIEW);
     const one = bodyOf(by("avg:a{${scopeAnyCluster},$models}"), OVERVIEW);
 
-    const names = (body: DashboardBody) => body.template_variables.map((one) => (one as Json)["name"]);
+    const names = (body: DashboardBody) =>
+      body.template_variables.map((variable) => (variable as Json)["name"]);
     expect(names(both)).toEqual(["cluster", "env", "service", "agent", "model"]);
     expect(names(one)).toEqual(["env", "service", "agent"]);
     expect(JSON.stringify(one.widgets)).toContain("avg:a{$env,$service,$models}");

@@ -53,7 +53,7 @@ function words(problems: readonly Problem[]): string {
 }
 
 export function wireOf(body: DashboardBody): Json {
-  return toWire(body) as Json;
+  return toWire(body);
 }
 
 /** Every object inside a value that is a widget, groups and what is in them. */
