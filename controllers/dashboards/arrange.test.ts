@@ -47,6 +47,10 @@ describe("arranged", () => {
     expect(height).toBe(4);
   });
 
+  test("closes the hole before the last row's only widget as well", () => {
+    expect(layoutsOf(arranged([widget("b", at(4, 0, 8))]).widgets)).toEqual([at(0, 0, 12)]);
+  });
+
   test("leaves a large gap at a row's end, so that a small widget stays small", () => {
     const widgets = [widget("a", at(0, 2, 2)), widget("b", at(2, 4, 12))];
 

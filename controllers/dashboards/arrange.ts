@@ -72,7 +72,7 @@ export function arranged(widgets: readonly unknown[]): {
   return { widgets: result, height: Math.max(1, top + Math.ceil(flowing / perRow) * FLOW.height) };
 }
 
-/** True if no cell is wanted twice, and above the last row none is empty. */
+/** True if no cell is wanted twice, and none is empty but at the end of the last row. */
 function isTidy(places: readonly Place[]): boolean {
   const taken = new Set<number>();
   for (const { x, y, width, height } of places) {
@@ -85,8 +85,14 @@ function isTidy(places: readonly Place[]): boolean {
       }
     }
   }
+  const bottom = bottomOf(places);
   const lastTop = Math.max(0, ...places.map(({ y }) => y));
-  for (let cell = 0; cell < lastTop * COLUMNS; cell++) if (!taken.has(cell)) return false;
+  for (let row = 0; row < bottom; row++) {
+    const isFull = (column: number): boolean => taken.has(row * COLUMNS + column);
+    const columns = Array.from({ length: COLUMNS }, (_, column) => column);
+    const firstEmpty = columns.findIndex((column) => !isFull(column));
+    if (firstEmpty >= 0 && (row < lastTop || columns.slice(firstEmpty).some(isFull))) return false;
+  }
   return true;
 }
 
