@@ -41,7 +41,6 @@ await until(() => screen.text().includes("DriftTolerated"));
 await sleep(2_500);
 await captureCommand("get", ["get"]);
 await capturePage(`http://${env["DD_OBSERVE_HTTP_ADDR"]}`);
-await captureDashboard();
 appendFileSync(path.join(DEV_DIR, "conf.d", "ray.d", "dd-observe-ray.yaml"), "oops\n");
 await editMonitor(/(\d+) \[ray\] Object store is nearly full/.exec(screen.text())![1]!);
 await until(() => screen.text().split("by hand; set right").length > 3);
@@ -129,17 +128,6 @@ async function captureCommand(name: string, argv: readonly string[], around: Env
 
 function save(name: string, title: string, text: string): void {
   writeFileSync(path.join(IMAGES, `${name}.svg`), terminalSvg(title, text, WIDTH));
-}
-
-/** How the composed dashboard is laid out, as `get dashboards -o html` shows it. */
-async function captureDashboard(): Promise<void> {
-  const { terminal, text } = record();
-  await main(["get", "dashboards", "infrastructure-overview", "-o", "html"], { terminal, env });
-  const browser = await openBrowser();
-  const page = await browser.newPage({ viewport: { width: 1200, height: 760 } });
-  await page.setContent(text());
-  await page.screenshot({ path: path.join(IMAGES, "dashboard.png") });
-  await browser.close();
 }
 
 async function openBrowser(): Promise<Browser> {
