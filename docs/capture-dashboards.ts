@@ -18,7 +18,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu"],
 });
 for (const [name, body] of composed(CLUSTERS["all packs together"] ?? {}).dashboards) {
-  const page = await browser.newPage({ viewport: { width: 1200, height: 900 }, colorScheme: "light" });
+  const page = await browser.newPage({ viewport: { width: 1200, height: 780 }, colorScheme: "light" });
   await page.setContent(dashboardPage(body));
   await page.screenshot({ path: path.join(IMAGES, `dashboard-${name}.png`) });
   await page.close();
