@@ -79,6 +79,15 @@ export const CLUSTERS: Readonly<Record<string, Readonly<Record<string, string>>>
     judge: document("ai-agent", "source: llmobs, evaluations: true"),
     scribe: document("ai-agent", "source: otel"),
   },
+  "all packs with every switch on": Object.fromEntries(
+    [...PACKS.values()].map(({ name, options }) => {
+      const switches = Object.entries(options).filter(([, { type }]) => type === "boolean");
+      return [
+        `my-${name}`,
+        document(name, switches.map(([option]) => `${option}: true`).join(", ")),
+      ] as const;
+    }),
+  ),
   "many services of every pack": Object.fromEntries(
     [...PACKS.keys()].flatMap((pack) =>
       Array.from({ length: 9 }, (_, n) => [`${pack}-${n}`, document(pack)] as const),

@@ -6,7 +6,9 @@ import { isObject, type Json } from "../../controllers/monitors/canonical.ts";
 import { holds } from "../../crds/condition.ts";
 import { sentMetrics } from "../../crds/pack-metrics.ts";
 import type { Wish } from "../../crds/resolve.ts";
+import { percentileMetrics } from "../../controllers/metric-tags/percentiles.ts";
 import { CLUSTERS, composed, widgetsIn, wireOf } from "../builders/composed.ts";
+import { PACKS } from "../builders/observed.ts";
 
 const NAMES = [
   "ai-agent-performance",
@@ -86,6 +88,16 @@ test.for(clusters)("%s: what a viewer can choose narrows something", ([, documen
     expect(names.filter((name) => !new RegExp(String.raw`\$${name}\b`).test(text))).toEqual([]);
   }
 });
+
+test.for([...PACKS.values()].map((pack) => [pack.name, pack] as const))(
+  "pack %s asks for percentiles of distributions alone, where dd-observe can switch them on",
+  ([, { monitors, slos, dashboards, metrics }]) => {
+    const sent = sentMetrics(metrics);
+    const asked = [...textsOf({ monitors, slos, dashboards })].flatMap(percentileMetrics);
+
+    expect(asked.filter((metric) => sent.get(metric)?.type !== "distribution")).toEqual([]);
+  },
+);
 
 /** Names that a service's pack sends with the service's options. What stands for a part of a name may be anything. */
 function sentPatterns(wish: Wish): readonly RegExp[] {
