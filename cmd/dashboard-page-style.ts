@@ -108,6 +108,7 @@ i.bad { background: var(--bad); }
 .legend { display: flex; flex-wrap: wrap; gap: 0.1rem 0.7rem; margin: 0; padding: 0; list-style: none; font-size: 0.76rem; }
 .legend li::before { content: ""; display: inline-block; width: 0.7em; height: 0.7em; margin-right: 0.35em; border-radius: 0.15em; background: conic-gradient(var(--s0) 33%, var(--s1) 0 66%, var(--s2) 0); }
 .legend .marker::before { height: 0; border-top: 2px dashed var(--bad); border-radius: 0; background: none; vertical-align: 0.2em; }
+.note p { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .queries { margin: 0; padding: 0; list-style: none; color: var(--quiet); font: 0.74rem/1.4 ui-monospace, monospace; }
 .queries li { overflow-wrap: anywhere; white-space: pre-wrap; }
 details summary { cursor: pointer; list-style: none; }

@@ -134,6 +134,8 @@ function box(widget: Json, place: Place | undefined, style: string): string {
     const heading = definition["show_title"] === false || title === "" ? "" : `<h3>${escape(title)}</h3>`;
     return `<section class="group" style="${style}">${heading}${inner}</section>`;
   }
+  if (type === "note")
+    return `<article class="note" style="${style}"><p>${escape(text(definition["content"]))}</p></article>`;
   const isNarrow = (place?.width ?? COLUMNS) <= NARROW;
   return `<article${isNarrow ? ' class="narrow"' : ""} style="${style}">
 <h4><small>${escape(type.replaceAll("_", " "))}</small>${title === "" ? "" : `<span>${escape(title)}</span>`}</h4>

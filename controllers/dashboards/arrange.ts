@@ -43,17 +43,16 @@ export function stacked(sections: readonly Section[]): readonly Json[] {
 const FLOW = { width: 4, height: 2 };
 
 /**
- * Gives every widget of a section a place. Places that were given stay, unless two widgets want the same
- * (they are for services of different kinds, and here are both) or some were left out and would leave
- * a hole: then all keep their size and order and close up.
+ * Gives every widget of a section a place. Places that were given stay. Where a widget wants the same place as one
+ * before it (they are for services of different kinds, and here are both), it and those after it come below. Where
+ * widgets were left out and would leave a hole, the others keep their size and order and close up.
  */
 export function arranged(widgets: readonly unknown[]): {
   readonly widgets: readonly unknown[];
   readonly height: number;
 } {
   const given = widgets.map(placeOf);
-  const places = given.filter((place) => place !== undefined);
-  const fixed = isTidy(places) ? given : closedUp(given);
+  const fixed = stackedLayers(given);
   const top = bottomOf(fixed.filter((place) => place !== undefined));
   const perRow = COLUMNS / FLOW.width;
   let flowing = 0;
@@ -72,16 +71,43 @@ export function arranged(widgets: readonly unknown[]): {
   return { widgets: result, height: Math.max(1, top + Math.ceil(flowing / perRow) * FLOW.height) };
 }
 
-/** True if no cell is wanted twice, and none is empty but at the end of the last row. */
+/** Layers in which nothing overlaps, in the order of the list, one below the other. */
+function stackedLayers(given: readonly (Place | undefined)[]): readonly (Place | undefined)[] {
+  const result: (Place | undefined)[] = given.map(() => undefined);
+  let top = 0;
+  for (const layer of layersOf(given)) {
+    const places = layer.map(({ place }) => place);
+    const kept = isTidy(places) ? layer : closedUp(layer);
+    for (const { place, at } of kept) result[at] = { ...place, y: place.y + top };
+    top += bottomOf(kept.map(({ place }) => place));
+  }
+  return result;
+}
+
+function layersOf(given: readonly (Place | undefined)[]): readonly (readonly Placed[])[] {
+  const layers: Placed[][] = [];
+  for (const [at, place] of given.entries()) {
+    if (place === undefined) continue;
+    const current = layers.at(-1);
+    if (current === undefined || current.some((other) => overlaps(other.place, place)))
+      layers.push([{ place, at }]);
+    else current.push({ place, at });
+  }
+  return layers;
+}
+
+function overlaps(a: Place, b: Place): boolean {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
+/** True if nothing goes beyond the columns, and no cell is empty but at the end of the last row. */
 function isTidy(places: readonly Place[]): boolean {
   const taken = new Set<number>();
   for (const { x, y, width, height } of places) {
     if (x + width > COLUMNS) return false;
     for (let row = y; row < y + height; row++) {
       for (let column = x; column < x + width; column++) {
-        const cell = row * COLUMNS + column;
-        if (taken.has(cell)) return false;
-        taken.add(cell);
+        taken.add(row * COLUMNS + column);
       }
     }
   }
@@ -100,11 +126,9 @@ function isTidy(places: readonly Place[]): boolean {
 const MAX_WIDENING = 4;
 
 /** The same widgets row by row, in the order in which they are read. */
-function closedUp(given: readonly (Place | undefined)[]): readonly (Place | undefined)[] {
-  const inOrder = given
-    .flatMap((place, at) => (place === undefined ? [] : [{ place, at }]))
-    .toSorted((a, b) => a.place.y - b.place.y || a.place.x - b.place.x);
-  const result: (Place | undefined)[] = given.map(() => undefined);
+function closedUp(layer: readonly Placed[]): readonly Placed[] {
+  const inOrder = layer.toSorted((a, b) => a.place.y - b.place.y || a.place.x - b.place.x);
+  const result: Placed[] = [];
   let y = 0;
   for (const row of rowsOf(inOrder)) {
     let x = 0;
@@ -112,7 +136,7 @@ function closedUp(given: readonly (Place | undefined)[]): readonly (Place | unde
       const gap = COLUMNS - x - place.width;
       const isLast = at === row.at(-1)?.at;
       const width = isLast && gap <= MAX_WIDENING ? COLUMNS - x : Math.min(place.width, COLUMNS);
-      result[at] = { x, y, width, height: place.height };
+      result.push({ place: { x, y, width, height: place.height }, at });
       x += width;
     }
     y += Math.max(...row.map(({ place }) => place.height));

@@ -5,7 +5,7 @@ import { compareText, isSame } from "../../engine/plan/plan.ts";
 import type { Json } from "../monitors/canonical.ts";
 import { optionVariables } from "../options.ts";
 import { anyCluster, scopeTags, serviceVariables } from "../scope.ts";
-import { stacked, type Section } from "./arrange.ts";
+import { COLUMNS, stacked, type Section } from "./arrange.ts";
 import { closingOf } from "./frames.ts";
 import { expandShortReferences } from "./references.ts";
 import { addsTo, optionsOf, wantedWidgets, withoutNeeds, type SectionSource } from "./section.ts";
@@ -187,7 +187,10 @@ function agreementOf(
 
 function howToChoose(services: number): Json {
   const content = `${services} services: choose one above with **$service**.`;
-  return { definition: { type: "note", content, background_color: "transparent", show_tick: false } };
+  return {
+    layout: { x: 0, y: 0, width: COLUMNS, height: 1 },
+    definition: { type: "note", content, background_color: "transparent", show_tick: false },
+  };
 }
 
 function filled(widgets: readonly unknown[], variables: Variables): readonly unknown[] {
