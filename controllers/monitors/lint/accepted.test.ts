@@ -37,10 +37,11 @@ test("finds no fault in the monitors of the packs", () => {
       const filled = query
         .replaceAll("${critical}", String(critical))
         .replaceAll("${scopeTags}", '"a:b"')
-        .replaceAll("${scope}", "a:b")
+        .replaceAll(/\$\{scope(?:AnyCluster)?\}/g, "a:b")
+        .replaceAll("${service}", "web")
         .replaceAll("${option.heartbeat}", "app.alive")
         .replaceAll("${option.namespace}", "app")
-        .replaceAll(/\$\{option\.(\w+)\}/g, (_all, option: string) => String(pack.options[option]?.default));
+        .replaceAll(/\$\{option\.(\w+)\}/g, (_all, option: string) => String(pack.options[option]?.default ?? 20));
       return one({ name, type, query: filled, critical });
     }),
   );

@@ -32,6 +32,7 @@ describe("leaves what is right as it is", () => {
     "avg(last_5m):diff(max:nomad.nomad.job_summary.failed{*} by {job,task_group}) > 3",
     "pct_change(avg(last_5m),last_1h):sum:a.b{*}.as_count() > 50",
     "avg(last_4h):anomalies(avg:a.b{*} by {host}, 'basic', 2, direction='both', interval=60) >= 1",
+    "avg(last_4h):anomalies(sum:a.b{*}.as_count(), 'agile', 3, direction='above', count_default_zero='true') >= 1",
     "avg(last_5m):avg:a.b{version:.9} > 1",
   ])("%s", (query) => {
     const { state, repairs, refusals, alert } = one({ query });

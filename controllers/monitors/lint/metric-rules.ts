@@ -64,6 +64,8 @@ export function unknownNames(draft: Draft, { known }: World): Change {
  */
 export function averageOfCount(draft: Draft, { known }: World): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
+  // What is averaged over time there are not the events, but how far they are from what is usual.
+  if (/\b(?:anomalies|outliers|forecast)\s*\(/.test(draft.query)) return NOTHING;
   const parsed = parseMetricQuery(draft.query);
   const series = seriesOf(parsed.parts);
   const aggregator = parsed.head?.aggregator;
