@@ -298,3 +298,35 @@ describe("what people see of dashboards", () => {
     expect(none.err).toContain("did you mean infrastructure-overview?");
   });
 });
+
+describe("AI agents", () => {
+  test("get the four dashboards' sections, their monitors, no file, and percentiles where a query asks for them", async () => {
+    const world = await startWorld([]);
+    world.register("support", ["dd-observe", "dd-observe.pack=ai-agent"]);
+    const sent = [
+      "ai.agent.task.duration",
+      "ai.agent.tool.duration",
+      "ai.agent.approvals.wait",
+      "ai.agent.cost",
+    ];
+    for (const metric of sent) {
+      world.datadog.metrics.set(metric, [{ at: Math.floor(Date.now() / 1_000), value: 1, tags: [] }]);
+      world.datadog.metricTypes.set(metric, "distribution");
+    }
+
+    await world.run("apply --grace 0s");
+
+    const titles = [...world.datadog.dashboards.values()].map(({ title }) => String(title));
+    const configured = world.datadog.objects("metric-tags").map(({ id }) => String(id));
+    expect(titles.toSorted()).toEqual([
+      "AI Agent Performance",
+      "Resource Utilization",
+      "Safety & Compliance",
+    ]);
+    expect([...world.datadog.monitors.values()].map(({ name }) => name)).toContain(
+      "[support] Agent makes things up",
+    );
+    expect([...(await world.files()).keys()]).toEqual([]);
+    expect(configured.toSorted()).toEqual(sent.slice(0, 3).toSorted());
+  });
+});
