@@ -41,7 +41,9 @@ test("finds no fault in the monitors of the packs", () => {
         .replaceAll("${service}", "web")
         .replaceAll("${option.heartbeat}", "app.alive")
         .replaceAll("${option.namespace}", "app")
-        .replaceAll(/\$\{option\.(\w+)\}/g, (_all, option: string) => String(pack.options[option]?.default ?? 20));
+        .replaceAll(/\$\{option\.(\w+)\}/g, (_all, option: string) =>
+          String(pack.options[option]?.default ?? 20),
+        );
       return one({ name, type, query: filled, critical });
     }),
   );
