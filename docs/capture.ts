@@ -74,7 +74,7 @@ async function captureBreak(): Promise<void> {
   });
   await until(() => /✘.* search .*AgentLoaded/.test(screen.text()));
   await sleep(2_500);
-  await captureCommand("verify", ["verify", "search"]);
+  await captureCommand("verify", ["verify", "search", "--here"]);
   await fetch(`${env["CONSUL_HTTP_ADDR"]}/v1/agent/service/deregister/search`, { method: "PUT" });
   await until(() => /-\S* file .*search/.test(screen.text()));
 }

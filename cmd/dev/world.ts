@@ -116,6 +116,8 @@ async function startAgent(
 ): Promise<FakeAgent> {
   const agent = await startFakeAgent({
     confdDir,
+    // By it the operator tells runs of a file that was just written anew from those of the one before.
+    saidIntervalMs: AGENT_LOOKS_EVERY_MS,
     ...(datadog === undefined ? {} : { onScrape: forwardTo(datadog) }),
   });
   // A folder that a person removes under it is no reason to end: the operator writes it again.

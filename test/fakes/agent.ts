@@ -15,6 +15,8 @@ export interface FakeAgentOptions {
   readonly pollMs?: number;
   /** Runs every check every so many ms. Without it only `run()` and `reload()` do. */
   readonly runMs?: number;
+  /** How often it says that checks run, where others than itself let them run. */
+  readonly saidIntervalMs?: number;
   /** False to let checks succeed without asking their endpoints. */
   readonly scrape?: boolean;
   /** Checks that the Agent has. Others give a loader error. */
@@ -120,7 +122,14 @@ export async function startFakeAgent(options: FakeAgentOptions): Promise<FakeAge
     }
     response.setHeader("content-type", "application/json; charset=utf-8");
     response.end(
-      JSON.stringify(expvar([...checks.values()], configErrors, loaderErrors, runMs ?? INTERVAL_MS)),
+      JSON.stringify(
+        expvar(
+          [...checks.values()],
+          configErrors,
+          loaderErrors,
+          runMs ?? options.saidIntervalMs ?? INTERVAL_MS,
+        ),
+      ),
     );
   });
   server.listen(port, "127.0.0.1");
