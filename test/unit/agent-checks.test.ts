@@ -1,33 +1,10 @@
 import { expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 
-import type { Pack, PackOption } from "../../crds/pack.ts";
-import { wrongOption } from "../../crds/options.ts";
+import type { Pack } from "../../crds/pack.ts";
 import { observed, PACKS } from "../builders/observed.ts";
+import { valuesOf } from "../builders/option-values.ts";
 import { agentFileFaults, type AgentFile } from "../contracts/agent-checks/faults.ts";
-
-/** Values that a wish may give to an option: both of a switch, each of a choice, both ends of a range. */
-function valuesOf(option: PackOption): readonly unknown[] {
-  const texts = ["abc", "a_b", "5", "1.5", "abc:def", "/abc", "http", "a.b"];
-  const fitting = texts.filter((text) => wrongOption({ ...option, type: "text" }, text) === undefined);
-  switch (option.type) {
-    case "boolean":
-      return [true, false];
-    case "choice":
-      return option.values ?? [];
-    case "integer":
-    case "number":
-      return [option.min ?? 1, option.max ?? 1_000];
-    case "text":
-      return fitting.slice(0, 1);
-    case "texts":
-      return [fitting.slice(0, 2)];
-    case "regexes":
-      return [["^abc_", "def$"]];
-    default:
-      return option.type satisfies never;
-  }
-}
 
 /** What wishes of one pack may say under `agent`: nothing, the default, one option each, and all at once. */
 function wishesOf(pack: Pack): readonly Readonly<Record<string, unknown>>[] {
