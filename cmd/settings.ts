@@ -209,7 +209,8 @@ export const SETTINGS = {
     env: ["DD_OBSERVE_PACKS_DIR"],
     flag: "--packs-dir",
     value: "path",
-    description: "more packs; one with a built-in's name replaces it",
+    description:
+      "folders of more packs, joined by a colon; one with a built-in's name replaces or extends it",
   },
   logLevel: {
     env: ["DD_OBSERVE_LOG_LEVEL"],
