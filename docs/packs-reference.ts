@@ -1,4 +1,4 @@
-import { conditionsInWords } from "../crds/condition.ts";
+import { conditionsInWords, type Needs } from "../crds/condition.ts";
 import { limitsOf, typeInWords } from "../crds/field-words.ts";
 import { optionSchema } from "../crds/json-schema.ts";
 import type { PackMonitor } from "../crds/monitor.ts";
@@ -42,12 +42,9 @@ function section(pack: Pack): string {
       : `Endpoint, unless the wish says otherwise: ${code(where)}`,
     `### Setup of ${pack.name}`,
     ...pack.setup.map((part) => setupPart(pack, part)),
-    `### Options of ${pack.name}`,
-    "Under `agent:` in the document. Everything else in the Agent's file is fixed by the pack.",
-    optionsTable(pack),
-    `### Monitors of ${pack.name}`,
-    "Under `monitors:` in the document: tune one, or switch it off with `false`. `${scope}` stands for the service's own tags.",
-    monitorsTable(pack),
+    ...proofOf(pack),
+    ...optionsOf(pack),
+    ...monitorsOf(pack),
     ...slosOf(pack),
     ...dashboardsOf(pack),
     `### Good to know about ${pack.name}`,
@@ -66,17 +63,39 @@ function setupPart(pack: Pack, { title, needs, text }: SetupPart): string {
   return heading === "" ? text.trim() : `**${heading}**\n\n${text.trim()}`;
 }
 
-/** Names as code, each with what it needs. */
-function named(pack: Pack, names: readonly NeedyName[]): string {
-  return names
-    .map(({ name, needs }) => {
-      const wanted = conditionsInWords(needs, pack.options).map(code).join(" and ");
-      return wanted === "" ? code(name) : `${code(name)} (with ${wanted})`;
-    })
-    .join(", ");
+/** How dd-observe tells that the system is there and sends what it should. */
+function proofOf(pack: Pack): readonly string[] {
+  const receivers = pack.receivers.map(({ receiver, needs }) => ({ name: receiver, needs }));
+  const expects = pack.expects.map(({ metric, regex, needs, hint = "" }) => [
+    `${metric === undefined ? `what matches ${code(regex ?? "")}` : code(metric)}${wherever(pack, needs)}`,
+    hint,
+  ]);
+  const hints = Object.entries(pack.hints).map(([answer, hint]) => [answer, hint]);
+  const polls = Object.entries(pack.polls).map(([name, { needs, url, value, metric, intervalSeconds }]) => [
+    `${code(name)}${wherever(pack, needs)}`,
+    `${code(metric)}, every ${intervalSeconds} s`,
+    `${code(value)} in ${code(url)}`,
+  ]);
+  const parts = [
+    receivers.length === 0 ? "" : `The local Agent must listen for ${named(pack, receivers)}.`,
+    expects.length === 0 ? "" : table(["an instance must expose", "if it doesn't"], expects),
+    hints.length === 0 ? "" : table(["answer", "what to do"], hints),
+    polls.length === 0 ? "" : table(["asked by one machine", "sent as", "read from"], polls),
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? [] : [`### Proof of ${pack.name}`, ...parts];
 }
 
-function optionsTable(pack: Pack): string {
+function wherever(pack: Pack, needs: Needs | undefined): string {
+  const wanted = conditionsInWords(needs, pack.options).map(code).join(" and ");
+  return wanted === "" ? "" : ` (with ${wanted})`;
+}
+
+/** Names as code, each with what it needs. */
+function named(pack: Pack, names: readonly NeedyName[]): string {
+  return names.map(({ name, needs }) => `${code(name)}${wherever(pack, needs)}`).join(", ");
+}
+
+function optionsOf(pack: Pack): readonly string[] {
   const rows = Object.entries(pack.options).map(([name, option]) => {
     const schema = optionSchema(option);
     const type = [typeInWords(schema), ...limitsOf(schema)].join(", ");
@@ -85,10 +104,17 @@ function optionsTable(pack: Pack): string {
       option.placement === undefined ? option.description : `${option.description} On one machine only.`;
     return [code(name), type, byDefault, about, option.option === undefined ? "" : code(option.option)];
   });
-  return table(["option", "type", "default", "what it does", "in the Agent's file"], rows);
+  if (rows.length === 0) return [];
+  return [
+    `### Options of ${pack.name}`,
+    pack.check === undefined
+      ? "Under `agent:` in the document. They steer what the pack brings."
+      : "Under `agent:` in the document. Everything else in the Agent's file is fixed by the pack.",
+    table(["option", "type", "default", "what it does", "in the Agent's file"], rows),
+  ];
 }
 
-function monitorsTable(pack: Pack): string {
+function monitorsOf(pack: Pack): readonly string[] {
   const rows = Object.entries(pack.monitors).map(([name, monitor]) => [
     code(name),
     `${monitor.summary}${conditions(pack, monitor)}`,
@@ -96,7 +122,12 @@ function monitorsTable(pack: Pack): string {
     thresholds(monitor),
     noData(monitor),
   ]);
-  return table(["monitor", "what it means", "query", "thresholds", "missing data"], rows);
+  if (rows.length === 0) return [];
+  return [
+    `### Monitors of ${pack.name}`,
+    "Under `monitors:` in the document: tune one, or switch it off with `false`. `${scope}` stands for the service's own tags.",
+    table(["monitor", "what it means", "query", "thresholds", "missing data"], rows),
+  ];
 }
 
 function slosOf(pack: Pack): readonly string[] {

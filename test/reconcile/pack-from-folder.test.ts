@@ -85,6 +85,21 @@ test("what the pack sets aside for a service that pushes comes with the option, 
   expect(queries()).not.toContain("needs");
 });
 
+test("a service without a file lacks nothing for it", async () => {
+  await startWorld();
+  await observe("agent: {source: push}\n");
+
+  const { out } = await world.run("describe traefik -o json", { env });
+
+  const conditions = (JSON.parse(out) as { conditions: { type: string; status: string; reason: string }[] })
+    .conditions;
+  expect(conditions).toContainEqual(
+    expect.objectContaining({ type: "ConfigWritten", status: "True", reason: "NothingWanted" }),
+  );
+  expect(conditions.map(({ type }) => type)).not.toContain("AgentLoaded");
+  expect(conditions.filter(({ status, reason }) => status === "False" && reason !== "NoData")).toEqual([]);
+});
+
 test("a person is told how to set up what the service uses, and nothing else", async () => {
   await startWorld();
   await observe("agent: {source: push}\n");
