@@ -8,7 +8,7 @@ import type { StoredEvent } from "../engine/status/status.ts";
 import { viewCost, type CostView } from "./cost-view.ts";
 import { storedDrift, type DriftView } from "./drift-view.ts";
 import { knownServices } from "./facts.ts";
-import { composedOwners, type Look } from "./look.ts";
+import { clusterIdIfKnown, composedOwners, type Look } from "./look.ts";
 import { viewMonitors, type MonitorView } from "./monitors-view.ts";
 import {
   CATALOG,
@@ -132,7 +132,7 @@ export async function describeService(look: Look, service: string): Promise<Desc
     generation: resolution?.generation,
     tags,
     nodes,
-    pack: wish === undefined ? undefined : packOf(wish),
+    pack: wish === undefined ? undefined : packOf(wish, await clusterIdIfKnown(look)),
     fields,
     conditions,
     monitors,
@@ -175,9 +175,10 @@ function fieldsOf(resolution: Resolution | undefined, ground: OriginGround): rea
     : effectiveFields(resolution.wish, ground);
 }
 
-function packOf(wish: Wish): Described["pack"] {
+/** @param clusterId Undefined where Consul's agent may not be asked for it. */
+function packOf(wish: Wish, clusterId = "<cluster>"): Described["pack"] {
   const { name, title } = wish.pack;
-  return { name, title, setup: setupText(packParts(wish, "cluster").setup) };
+  return { name, title, setup: setupText(packParts(wish, clusterId).setup) };
 }
 
 /** Monitors of the pack that the wish doesn't have, and what would bring them. */

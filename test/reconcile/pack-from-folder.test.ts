@@ -107,7 +107,7 @@ test("a person is told how to set up what the service uses, and nothing else", a
   const { out } = await world.run("describe traefik", { env, width: 200 });
 
   expect(out).toContain("--metrics.datadog.address=");
-  expect(out).toContain('DD_TAGS="service:traefik cluster:');
+  expect(out).toContain('DD_TAGS="service:traefik cluster:dc1"');
   expect(out).not.toContain("--metrics.prometheus");
 });
 
