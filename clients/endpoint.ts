@@ -1,4 +1,4 @@
-import { Agent as HttpsAgent } from "node:https";
+import type { Agent } from "node:https";
 
 import fetch, { type Response } from "node-fetch";
 
@@ -29,8 +29,15 @@ const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 const BEGINNING = 512;
 
-// Whether a certificate is trusted is the Agent's to say, which has other authorities than we have. Nothing secret is sent.
-const ANY_CERTIFICATE = new HttpsAgent({ rejectUnauthorized: false });
+let anyCertificate: Agent | undefined;
+
+/** Whether a certificate is trusted is the Agent's to say, which has other authorities than we have. Nothing secret is sent. */
+async function agentFor(url: string): Promise<Agent | undefined> {
+  if (!url.startsWith("https:")) return undefined;
+  const https = await import("node:https");
+  anyCertificate ??= new https.Agent({ rejectUnauthorized: false });
+  return anyCertificate;
+}
 
 /**
  * Asks an instance's endpoint as the Agent does: one GET, no redirect followed. Of the body only names are kept.
@@ -43,20 +50,29 @@ export async function readEndpoint(
   signal: AbortSignal,
   { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES }: EndpointOptions = {},
 ): Promise<EndpointAnswer> {
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  signal.throwIfAborted();
+  // By hand: a signal made of others lives until a garbage collection, and a machine may have thousands of endpoints.
+  const limit = new AbortController();
+  const give = (): void => limit.abort();
+  const timer = setTimeout(give, timeoutMs);
+  signal.addEventListener("abort", give, { once: true });
   try {
+    const agent = await agentFor(url);
     const response = await fetch(url, {
-      signal: limited,
+      signal: limit.signal,
       redirect: "manual",
       // What the Agent's checks ask for. JSON for those that are no metrics.
       headers: { accept: "text/plain, application/json;q=0.9, */*;q=0.1" },
-      ...(url.startsWith("https:") ? { agent: ANY_CERTIFICATE } : {}),
+      ...(agent === undefined ? {} : { agent }),
     });
     return { ...headOf(response), ...(await readBody(response, maxBytes)) };
   } catch (error) {
     signal.throwIfAborted();
-    const answer = limited.aborted ? `no answer within ${timeoutMs / 1000} s` : wordsOf(error);
+    const answer = limit.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : wordsOf(error);
     throw new ApiError(`read ${url}`, answer, { failure: "unavailable", cause: error });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", give);
   }
 }
 
