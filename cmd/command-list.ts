@@ -177,15 +177,20 @@ export const COMMANDS: readonly Description[] = [
   },
   {
     usage: "explain [field] [name]",
-    summary: "explain a field of a document, or the Agent's receivers",
+    summary: "explain a field of a document, a metric, or the Agent's receivers",
     details:
-      "`explain receivers [name]` prints what switches on the Agent's receivers for DogStatsD, OTLP and traces: systemd drop-ins and the environment of a container. It never touches datadog.yaml.",
+      "`explain metric NAME` says what sends a metric, its type, unit and tags, and of a name that nothing sends what there is in its place. With the beginning of a name it lists all that begin so, without one those that people ask for.\n\n`explain receivers [name]` prints what switches on the Agent's receivers for DogStatsD, OTLP and traces: systemd drop-ins and the environment of a container. It never touches datadog.yaml.",
     settings: ["packsDir", "dogstatsd", "otlpGrpc", "otlpHttp", "apm"],
-    options: [new Option("--pack <name>", "whose Agent options and monitors are meant")],
+    options: [
+      new Option("--pack <name>", "whose Agent options, monitors and metrics are meant"),
+      outputOption(["table", "json", "yaml"]),
+    ],
     examples: [
       "dd-observe explain endpoint.port",
       "dd-observe explain monitors.object-store-pressure --pack ray",
       "dd-observe explain _monitors.query",
+      "dd-observe explain metric ray.tasks.running",
+      "dd-observe explain metric nats. -o json",
       "dd-observe explain receivers otlp-grpc",
     ],
     load: async () => (await import("./commands/explain.ts")).explain,

@@ -7,6 +7,7 @@ import { editorSchemas } from "../crds/json-schema.ts";
 import { cliReference } from "./cli-reference.ts";
 import { configurationReference } from "./configuration-reference.ts";
 import { loadPacks } from "../engine/sources/packs.ts";
+import { metricsReference } from "./metrics-reference.ts";
 import { packsReference } from "./packs-reference.ts";
 import { wishReference } from "./wish-reference.ts";
 
@@ -20,6 +21,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     files.set(`crds/schemas/${name}`, `${JSON.stringify(schema, undefined, 2)}\n`);
   files.set("docs/reference/wish.md", wishReference());
   files.set("docs/reference/packs.md", packsReference(packs));
+  files.set("docs/reference/metrics.md", metricsReference(packs));
   files.set("docs/reference/cli.md", cliReference());
   files.set("docs/reference/configuration.md", configurationReference());
   return files;

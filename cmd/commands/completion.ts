@@ -27,7 +27,11 @@ const FIRST_WORDS: Readonly<Record<string, readonly string[]>> = {
   import: IMPORTED_KINDS,
   restore: ["monitors", "slos", "dashboards", "downtimes", "metric-tags", "catalog"],
   completion: Object.keys(SHELLS),
+  explain: ["metric", "receivers"],
 };
+/** Asks for the names that begin with a word: they depend on the packs. `*` makes it a list, whole name or not. */
+const METRICS_COMMAND = "dd-observe explain metric";
+const FIRST_COLUMN = "awk 'NR > 1 { print $1 }'";
 
 /** `dd-observe completion`: a script that completes commands, flags and their values. */
 export async function completion({ args, terminal }: Call): Promise<number> {
@@ -69,6 +73,10 @@ ${values.join("\n")}
     COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")} help --help --version" -- "$current"))
     return
   fi
+  if [ "\${COMP_WORDS[1]} \${COMP_WORDS[2]}" = "explain metric" ] && [ "$COMP_CWORD" -eq 3 ]; then
+    COMPREPLY=($(${METRICS_COMMAND} "$current*" 2>/dev/null | ${FIRST_COLUMN}))
+    return
+  fi
   case "\${COMP_WORDS[1]}" in
 ${cases.join("\n")}
     *) words="" ;;
@@ -89,11 +97,15 @@ function zsh(commands: readonly Completed[]): string {
     );
     const first = FIRST_WORDS[name];
     if (first !== undefined) specs.push(`'1:what:(${first.join(" ")})'`);
+    if (name === "explain") specs.push(`'2:metric:_dd_observe_metrics'`);
     if (name === "validate") specs.push(`'*:file:_files'`);
     return `    ${name}) _arguments ${specs.join(" ")} ;;`;
   });
   return `#compdef dd-observe
 # dd-observe completion for zsh: dd-observe completion zsh > "\${fpath[1]}/_dd-observe"
+_dd_observe_metrics() {
+  [ "$words[2]" = metric ] && compadd -- \${(f)"$(${METRICS_COMMAND} "$PREFIX*" 2>/dev/null | ${FIRST_COLUMN})"}
+}
 _dd_observe() {
   local -a commands
   commands=(
@@ -128,6 +140,9 @@ function fish(commands: readonly Completed[]): string {
         `complete -c dd-observe -n '__fish_seen_subcommand_from ${name}' -l ${flag.name.replace(/^--/, "")} -d ${quoted(flag.summary)}${flag.values.length === 0 ? "" : ` -x -a ${quoted(flag.values.join(" "))}`}`,
     ),
   ]);
+  lines.push(
+    `complete -c dd-observe -n '__fish_seen_subcommand_from explain; and __fish_seen_subcommand_from metric' -f -a '(${METRICS_COMMAND} (commandline -ct)"*" 2>/dev/null | awk "NR > 1 { print \\$1 }")'`,
+  );
   return `# dd-observe completion for fish: dd-observe completion fish > ~/.config/fish/completions/dd-observe.fish\n${lines.join("\n")}\n`;
 }
 

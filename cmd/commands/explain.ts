@@ -3,23 +3,32 @@ import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { explainReceivers } from "../explain-receivers.ts";
 import { packsOf } from "../connect.ts";
-import { UsageError } from "../print.ts";
+import { printData, UsageError } from "../print.ts";
+import { explainMetric } from "./explain-metric.ts";
 import { wrap } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** `dd-observe explain`: a field of a document, as `kubectl explain` does, or how the Agent's receivers are switched on. */
-export async function explain({ args, flags, terminal, env }: Call): Promise<number> {
-  // A field of that name would be a pack's; there is none, and no wish has one.
+/**
+ * `dd-observe explain`: a field of a document, as `kubectl explain` does, a metric, or how the Agent's receivers
+ * are switched on. No pack has fields that are called as the latter two, and no wish either.
+ */
+export async function explain(call: Call): Promise<number> {
+  const { args, flags, terminal, env } = call;
   const [what, name] = args;
+  if (what === "metric") return explainMetric(call);
   if (what === "receivers") {
     terminal.out(explainReceivers(name, readConfig(flags, env).receivers, terminal));
     return 0;
   }
+  if (name !== undefined)
+    throw new UsageError(`explain takes one field, and ${name} is a second; join its parts by dots`);
   const field = (what ?? "").replace(/^\.+|\.+$/g, "");
   const packs = packsOf(readConfig(flags, env));
   const explained = explainField(field, packs, { pack: flags.pack });
   if (!explained.ok) throw new UsageError(explained.message, "dd-observe explain shows every field.");
-  terminal.out(formatExplanation(explained.value, terminal));
+  if (flags.output === "json" || flags.output === "yaml")
+    await printData(explained.value, flags.output, terminal);
+  else terminal.out(formatExplanation(explained.value, terminal));
   return 0;
 }
 
