@@ -50,7 +50,9 @@ test("finds no fault in the monitors of the packs", () => {
 
   expect(found.length).toBeGreaterThan(10);
   expect(found.filter(({ state }) => state !== "ok")).toEqual([]);
-  expect(found.flatMap(({ notes }) => notes)).toEqual([]);
+  // What is good to know of a name that people ask for is no fault.
+  const isAdvice = (note: string): boolean => known.asked.has(note.split(": ", 1)[0]!);
+  expect(found.flatMap(({ notes }) => notes).filter((note) => !isAdvice(note))).toEqual([]);
 });
 
 describe.skipIf(!hasRecordings)("documents of recorded monitors", () => {

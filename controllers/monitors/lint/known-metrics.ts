@@ -1,31 +1,54 @@
+import { metricTable, type KnownAnswer } from "../../../crds/metric-table.ts";
+import type { SentMetric } from "../../../crds/pack-metrics.ts";
 import type { Pack } from "../../../crds/pack.ts";
 import { nearest } from "../../../crds/suggest.ts";
-import { SENT_NAMES } from "./metric-names.ts";
-import { parseMetricQuery, seriesOf } from "./metric-query.ts";
+import { OTHER_METRICS } from "./other-metrics.ts";
 
-/** The metrics that are known to be sent, and by which systems. */
+/** As much as the rules look at. */
+export type KnownName = Pick<SentMetric, "type" | "unit">;
+
+/** The metrics that are known to be sent, and those that people ask for. */
 export interface KnownMetrics {
-  readonly names: ReadonlySet<string>;
+  /** Names that some pack's system sends. */
+  readonly names: ReadonlyMap<string, KnownName>;
+  /** What is known of others: types and units, not whether they are sent. */
+  readonly others: ReadonlyMap<string, KnownName>;
+  readonly asked: ReadonlyMap<string, KnownAnswer>;
   /** First parts of names, such as `ray`. Of other systems nothing is known. */
   readonly systems: ReadonlySet<string>;
 }
 
-/** Names that packs state: as key metrics, and in the queries of their monitors. */
+/** First parts that belong to no one system: a pack that knows one such name doesn't know the others. */
+const SHARED_SYSTEMS: ReadonlySet<string> = new Set(["http", "network", "system"]);
+
 export function knownMetrics(packs: ReadonlyMap<string, Pack>): KnownMetrics {
-  const names = new Set(SENT_NAMES);
-  for (const pack of packs.values()) {
-    for (const { name } of pack.keyMetrics) names.add(name);
-    for (const { type, query } of Object.values(pack.monitors)) {
-      if (type !== "query alert" && type !== "metric alert") continue;
-      const { parts } = parseMetricQuery(query.replaceAll("${critical}", "0"));
-      for (const { metric } of seriesOf(parts)) names.add(metric);
-    }
-  }
-  return { names, systems: new Set([...names].map(systemOf)) };
+  const table = metricTable(packs.values());
+  const names = new Map<string, KnownName>();
+  for (const [name, [metric]] of table.sent)
+    if (metric !== undefined && !name.includes("${")) names.set(name, metric);
+  const asked = new Map<string, KnownAnswer>();
+  for (const [name, [answer]] of table.asked) if (answer !== undefined) asked.set(name, answer);
+  const systems = new Set([...names.keys()].map(systemOf));
+  return { names, others: OTHER_METRICS, asked, systems: systems.difference(SHARED_SYSTEMS) };
 }
 
 export function systemOf(metric: string): string {
   return metric.split(".", 1)[0] ?? "";
+}
+
+/** What is known of a name, wherever it comes from. */
+export function knownName(metric: string, { names, others }: KnownMetrics): KnownName | undefined {
+  return names.get(metric) ?? others.get(metric);
+}
+
+/**
+ * True of what counts events: its values are a rate per second unless a query says otherwise. The sum of a
+ * histogram is a count as well, but of seconds or bytes, and nobody takes it for events.
+ */
+export function countsEvents(metric: string, known: KnownMetrics): boolean {
+  if (/\.(?:sum|bucket)$/.test(metric)) return false;
+  const type = knownName(metric, known)?.type;
+  return type === undefined ? metric.endsWith(".count") : type === "count" || type === "rate";
 }
 
 /**
@@ -34,9 +57,9 @@ export function systemOf(metric: string): string {
  */
 export function slipOf(metric: string, { names }: KnownMetrics): string | undefined {
   const plain = (name: string): string => name.toLowerCase().replaceAll(/[._-]/g, "");
-  for (const name of names) if (plain(name) === plain(metric)) return name;
+  for (const name of names.keys()) if (plain(name) === plain(metric)) return name;
   const digits = (name: string): string => name.replaceAll(/\D/g, "");
-  const best = nearest(metric, names);
+  const best = nearest(metric, names.keys());
   if (best === undefined || digits(best) !== digits(metric)) return undefined;
   return isWithinTwoEdits(metric, best) ? best : undefined;
 }

@@ -72,8 +72,13 @@ describe("repairs a query", () => {
     ["sum(last_5m):sum:a.b.count{*} by {x} > 10", "sum(last_5m):sum:a.b.count{*} by {x}.as_count() > 10"],
     [
       "avg(last_5m):ray.object_store.memory_used / ray.object_store.memory_total > 0.9",
-      "avg(last_5m):avg:ray.object_store.used_memory{*} / ( avg:ray.object_store.used_memory{*} + avg:ray.object_store.available_memory{*} ) > 0.9",
+      "avg(last_5m):sum:ray.object_store.used_memory{*} / ( sum:ray.object_store.used_memory{*} + sum:ray.object_store.available_memory{*} ) > 0.9",
     ],
+    [
+      "avg(last_5m):avg:ray.object_store.memory_used{*} by {nodeaddress} / avg:ray.object_store.memory_total{*} by {nodeaddress} > 0.9",
+      "avg(last_5m):avg:ray.object_store.used_memory{*} by {nodeaddress} / ( avg:ray.object_store.used_memory{*} by {nodeaddress} + avg:ray.object_store.available_memory{*} by {nodeaddress} ) > 0.9",
+    ],
+    ["avg(last_5m):max:ray.actors.alive{a:b} > 9", "avg(last_5m):sum:ray.actors{a:b,state:alive} > 9"],
     [
       "avg(last_5m):ray.tasks.running{env:prod} > 9",
       "avg(last_5m):sum:ray.tasks{env:prod,state:running} > 9",
@@ -99,8 +104,14 @@ describe("refuses what would be a guess", () => {
     [{ query: "avg(last_5m):avg:a.b{*}" }, /compares with nothing.*such as > 0\.9/],
     [{ query: "avg(last_5m):avg:a.b{*}", critical: 5 }, /does not say whether more or less/],
     [{ query: "avg(yesterday):avg:a.b{*} > 1" }, /"yesterday" is no window/],
-    [{ query: "avg(last_5m):avg:consul.health.service.query{*} > 200" }, /counts queries.*no latency/],
-    [{ query: "avg(last_5m):avg:temporal.workflow.running{*} > 1" }, /no gauge of open workflows/],
+    [
+      { query: "avg(last_5m):avg:consul.health.service.query{*} > 200" },
+      /nothing sends consul\.health\.service\.query.*no latency/,
+    ],
+    [
+      { query: "avg(last_5m):avg:consul.catalog.services{*} > 1" },
+      /consul\.catalog\.services follows from consul\.catalog\.services_count.*choose a metric/,
+    ],
     [
       { query: "avg(last_5m):avg:ray.object_store.used_memry{*} > 1" },
       /did you mean ray\.object_store\.used_memory/,

@@ -1,42 +1,68 @@
+import type { KnownAnswer } from "../../../crds/metric-table.ts";
 import { splitComparison } from "../comparison.ts";
 import { isMetricMonitor, newQuery, NOTHING, refuse, type Change, type Draft, type World } from "./alert.ts";
-import { slipOf, systemOf } from "./known-metrics.ts";
+import { countsEvents, knownName, slipOf, systemOf, type KnownMetrics } from "./known-metrics.ts";
 import { unitOf } from "./unit.ts";
-import { ASSUMED_NAMES, COUNTERS, NAMES_WITH_NOTES, type AssumedName } from "./metric-names.ts";
 import { mapSeries, parseMetricQuery, printMetricQuery, seriesOf, type Series } from "./metric-query.ts";
 
 /** Names that nothing sends: put right where another name means the same, refused where none does. */
-export function assumedNames(draft: Draft): Change {
+export function assumedNames(draft: Draft, { known }: World): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
   const parsed = parseMetricQuery(draft.query);
-  const asked = seriesOf(parsed.parts).map(({ metric }) => metric);
-  const nothing = asked.find(
-    (metric) => assumed(metric) !== undefined && assumed(metric)?.instead === undefined,
-  );
+  const series = seriesOf(parsed.parts);
+  const asked = [...new Set(series.map(({ metric }) => metric))].flatMap((metric) => {
+    const answer = known.asked.get(metric);
+    return answer === undefined ? [] : [{ metric, answer, isSent: known.names.has(metric) }];
+  });
+  const assumed = asked.filter(({ isSent }) => !isSent);
+  const nothing = assumed.find(({ answer }) => answer.instead === undefined);
   if (nothing !== undefined) {
-    const message = `${nothing}: ${assumed(nothing)?.note}`;
+    const { metric, answer } = nothing;
+    const message = [whatThereIs(metric, answer), noteOf(answer)].filter((part) => part !== "").join(". ");
     return refuse("UnknownMetric", "query", message, "choose a metric that says what is meant");
   }
-  const query = mapSeries(parsed, (series) => {
-    const name = assumed(series.metric);
-    return name?.instead === undefined ? series : instead(series, name, name.instead);
+  const query = mapSeries(parsed, (one) => {
+    const answer = assumed.find(({ metric }) => metric === one.metric)?.answer;
+    return answer?.instead === undefined ? one : instead(one, answer, answer.instead, known);
   });
-  const why = [...new Set(asked)].flatMap((metric) => assumed(metric)?.note ?? []).join("; ");
-  const notes = [...new Set(asked)].flatMap((metric) => NAMES_WITH_NOTES.get(metric) ?? []);
+  const why = assumed.map(({ metric, answer }) => whatThereIs(metric, answer)).join("; ");
+  const notes = asked.flatMap(({ metric, answer, isSent }) => {
+    const isKnownTo = isSent && series.some((one) => one.metric === metric && isAsAdvised(one, answer));
+    return isKnownTo || answer.note === undefined ? [] : [`${metric}: ${noteOf(answer)}`];
+  });
   return { ...newQuery(draft, printMetricQuery(query), why), notes };
 }
 
-function assumed(metric: string): AssumedName | undefined {
-  return Object.hasOwn(ASSUMED_NAMES, metric) ? ASSUMED_NAMES[metric] : undefined;
+function whatThereIs(metric: string, { answer, metrics }: KnownAnswer): string {
+  if (answer === "none" || metrics.length === 0) return `nothing sends ${metric}`;
+  return `${metric} ${answer === "renamed" ? "is sent as" : "follows from"} ${metrics.join(", ")}`;
 }
 
-function instead(series: Series, { tag, aggregator }: AssumedName, template: string): string {
+function noteOf({ note = "" }: KnownAnswer): string {
+  return note.replace(/\.$/, "");
+}
+
+/** Whoever writes the aggregator that a name needs knows what it is. */
+function isAsAdvised({ aggregator }: Series, answer: KnownAnswer): boolean {
+  return answer.aggregator !== undefined && answer.aggregator === aggregator;
+}
+
+/**
+ * The same thing in real names. What is done with the asked one is done with each of them. An aggregator that
+ * the person wrote stays, unless it would make nonsense of counts, or of a metric that is narrowed by a tag.
+ */
+function instead(series: Series, answer: KnownAnswer, template: string, known: KnownMetrics): string {
+  const { tag, aggregator, metrics } = answer;
+  const isForced = tag !== undefined || metrics.some((metric) => countsEvents(metric, known));
+  const space = (isForced ? aggregator : undefined) ?? series.aggregator ?? aggregator ?? "avg";
   const given = series.scope?.trim() ?? "*";
   const scope = tag === undefined ? given : given === "*" || given === "" ? tag : `${given},${tag}`;
-  return template
-    .replaceAll("<a>:", `${aggregator ?? series.aggregator ?? "avg"}:`)
-    .replaceAll("<s>", () => `{${scope}}${series.by}`)
-    .concat(series.methods.join(""));
+  const filled = template.replaceAll("<a>:", `${space}:`).replaceAll("<s>", () => `{${scope}}${series.by}`);
+  const parsed = parseMetricQuery(filled);
+  const text = printMetricQuery(
+    mapSeries(parsed, (one) => (one.methods.length > 0 ? one : { ...one, methods: series.methods })),
+  );
+  return seriesOf(parsed.parts).length > 1 && !/^\(.*\)$/s.test(text.trim()) ? `( ${text.trim()} )` : text;
 }
 
 /** Of systems that packs know: a slip of a name is refused, another unknown one is worth a word. */
@@ -44,8 +70,7 @@ export function unknownNames(draft: Draft, { known }: World): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
   const notes: string[] = [];
   for (const { metric } of seriesOf(parseMetricQuery(draft.query).parts)) {
-    if (known.names.has(metric) || assumed(metric) !== undefined || !known.systems.has(systemOf(metric)))
-      continue;
+    if (known.names.has(metric) || known.asked.has(metric) || !known.systems.has(systemOf(metric))) continue;
     const slip = slipOf(metric, known);
     if (slip !== undefined) {
       const message = `nothing is known to send ${metric}; did you mean ${slip}?`;
@@ -71,7 +96,7 @@ export function averageOfCount(draft: Draft, { known }: World): Change {
   const aggregator = parsed.head?.aggregator;
   if (parsed.head?.text.includes("change") || (aggregator !== "avg" && aggregator !== "sum")) return NOTHING;
   if (series.length === 0 || series.some(hasRate)) return NOTHING;
-  if (!series.every(isCounter))
+  if (!series.every((one) => isCounter(one, known)))
     return aggregator === "avg" ? { notes: perhapsCounters(series, known) } : NOTHING;
   if (aggregator === "sum" && series.every(isCounted)) return NOTHING;
 
@@ -101,8 +126,10 @@ export function averageOfCount(draft: Draft, { known }: World): Change {
 }
 
 /** Names of which many are counters; whether this one is, only its sender knows. */
-function perhapsCounters(series: readonly Series[], { names }: World["known"]): readonly string[] {
-  const looks = series.filter(({ metric }) => COUNTER_LIKE.test(metric) && !names.has(metric));
+function perhapsCounters(series: readonly Series[], known: KnownMetrics): readonly string[] {
+  const looks = series.filter(
+    ({ metric }) => COUNTER_LIKE.test(metric) && knownName(metric, known) === undefined,
+  );
   return [...new Set(looks.map(({ metric }) => metric))].map(
     (metric) =>
       `if ${metric} is a counter, its average is a rate per second; for events write sum(…):sum:${metric}{*}.as_count()`,
@@ -111,10 +138,8 @@ function perhapsCounters(series: readonly Series[], { names }: World["known"]): 
 
 const COUNTER_LIKE = /(?:_total|[._](?:errors|failures|failed|requests|hits|exceptions|timeouts|retries))$/;
 
-function isCounter({ metric, methods }: Series): boolean {
-  return (
-    metric.endsWith(".count") || COUNTERS.has(metric) || methods.some((method) => /as_count/.test(method))
-  );
+function isCounter({ metric, methods }: Series, known: KnownMetrics): boolean {
+  return countsEvents(metric, known) || methods.some((method) => /as_count/.test(method));
 }
 
 function isCounted({ methods }: Series): boolean {
@@ -126,13 +151,13 @@ function hasRate({ methods }: Series): boolean {
 }
 
 /** A limit of 90 for a share of 0 to 1, or of 0.9 for percent: possible, but hardly meant. */
-export function unitOfThreshold(draft: Draft): Change {
+export function unitOfThreshold(draft: Draft, { known }: World): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
   const threshold = splitComparison(draft.query)?.threshold;
   if (threshold === undefined || threshold === 0) return NOTHING;
   // These count deviations, whatever the metric.
   if (/\b(?:anomalies|outliers)\s*\(/.test(draft.query)) return NOTHING;
-  const unit = unitOf(draft.query);
+  const unit = unitOf(draft.query, known);
   const size = Math.abs(threshold);
   if (unit === "ratio" && size > 1.5 && size <= 100)
     return {

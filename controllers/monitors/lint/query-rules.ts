@@ -1,6 +1,6 @@
 import { splitComparison } from "../comparison.ts";
 import { isObject } from "../canonical.ts";
-import { isMetricMonitor, newQuery, NOTHING, refuse, type Change, type Draft } from "./alert.ts";
+import { isMetricMonitor, newQuery, NOTHING, refuse, type Change, type Draft, type World } from "./alert.ts";
 import { unitOf } from "./unit.ts";
 import { mapSeries, parseMetricQuery, printMetricQuery, seriesOf } from "./metric-query.ts";
 import { windowOf } from "./shorthand.ts";
@@ -17,14 +17,14 @@ export function leadingZero(draft: Draft): Change {
 const SIZES: ReadonlyMap<string, number> = new Map(Object.entries({ k: 1_000, M: 1_000_000 }));
 
 /** `> 90%`, `> 10k`: a threshold is a plain number. Percent of a share from 0 to 1 are hundredths. */
-export function plainThreshold(draft: Draft): Change {
+export function plainThreshold(draft: Draft, { known }: World): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
   const match = /([<>=]\s*-?)(\d[\d_,]*(?:\.\d+)?)\s*(%|k|M)?\s*$/.exec(draft.query);
   if (match === null) return NOTHING;
   const [, before = "", written = "", unit = ""] = match;
   const digits = written.replaceAll(/[_,]/g, "");
   const left = draft.query.slice(0, match.index);
-  const isShare = unit === "%" && unitOf(left) === "ratio";
+  const isShare = unit === "%" && unitOf(left, known) === "ratio";
   const number = isShare ? Number(digits) / 100 : Number(digits) * (SIZES.get(unit) ?? 1);
   if (unit === "" && digits === written) return NOTHING;
   const why = isShare
