@@ -1,6 +1,3 @@
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
-
 import type { Configuration } from "@datadog/datadog-api-client/dist/packages/datadog-api-client-common/configuration.js";
 import type {
   RequestContext,
@@ -11,6 +8,7 @@ import type { RequestInit } from "node-fetch";
 import { buildRequest, type Operation } from "./datadog-request.ts";
 import { ApiError, toError } from "./errors.ts";
 import { openGate, retryAfterMs, type AnswerHeaders, type Gate, type Priority } from "./gate.ts";
+import { guardedAgents } from "./guarded-agents.ts";
 
 export interface DatadogSettings {
   readonly apiKey: string;
@@ -24,6 +22,11 @@ export interface DatadogSettings {
   readonly gate?: Gate | undefined;
   /** Nothing but GET leaves this machine. For dry runs. */
   readonly readOnly?: boolean | undefined;
+  /**
+   * Throws if nothing may be sent any more, by clocks alone: asked at the last moment, since a call may have waited
+   * for its turn, and a process may have been stopped meanwhile.
+   */
+  readonly maySend?: (() => void) | undefined;
 }
 
 /** What a call is about. The names are those of the controllers. */
@@ -111,6 +114,7 @@ export class DatadogTransport {
     let response: ResponseContext;
     let text: string;
     try {
+      this.#maySend();
       response = await configuration.httpApi.send(request);
       text = await response.body.text();
     } catch (error) {
@@ -162,8 +166,7 @@ export class DatadogTransport {
       ]);
     // The errors that it logs are thrown as well.
     (logger as { setLevel(level: string): void }).setLevel("silent");
-    const options = { keepAlive: true, scheduling: "lifo" } as const;
-    const agents = { "http:": new HttpAgent(options), "https:": new HttpsAgent(options) };
+    const agents = guardedAgents(() => this.#maySend());
     return createConfiguration({
       baseServer: new BaseServerConfiguration(this.url, {}),
       authMethods: { apiKeyAuth: apiKey, appKeyAuth: appKey },
@@ -179,10 +182,14 @@ export class DatadogTransport {
           ...init,
           redirect: "manual",
           size: MAX_ANSWER_BYTES,
-          agent: ({ protocol }) => agents[protocol === "http:" ? "http:" : "https:"],
+          agent: ({ protocol }) => (protocol === "http:" ? agents.http : agents.https),
         });
       },
     });
+  }
+
+  #maySend(): void {
+    this.#settings.maySend?.();
   }
 
   /** A server may print what it was sent, in an error most of all. */

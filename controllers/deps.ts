@@ -34,6 +34,8 @@ export interface ClusterDeps extends CommonDeps {
   };
   /** One for all controllers: they call the same API. */
   readonly budget: Budget;
+  /** Throws if nothing may be sent to Datadog any more. Asked just before each call. */
+  readonly maySend?: (() => void) | undefined;
   /** The system's own if absent. */
   readonly clock?: Clock | undefined;
   /** The Datadog organisation that was written to last, if it is remembered. */

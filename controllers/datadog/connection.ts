@@ -20,7 +20,7 @@ export function connect(deps: ClusterDeps): Connection | undefined {
   if (apiKey === undefined || appKey === undefined) return undefined;
   let connection = connections.get(deps);
   if (connection === undefined) {
-    const settings = { url, apiKey, appKey, timeoutMs, gate: deps.budget };
+    const settings = { url, apiKey, appKey, timeoutMs, gate: deps.budget, maySend: deps.maySend };
     const transport = new DatadogTransport({ ...settings, readOnly: deps.isDryRun });
     const reader = datadogReader(transport);
     const organisation = new Organisation({

@@ -16,6 +16,13 @@ export interface Term {
    */
   check(): Promise<void>;
   /**
+   * Looks at our own clocks only, and asks nobody. Called at the last moment before anything is sent: after a pause no
+   * timer has run yet, so that `signal` may not say so.
+   *
+   * @throws {ApiError} `conflict` if we may not lead any more.
+   */
+  mustHold(): void;
+  /**
    * Writes to the KV store if, and only if, we still lead: Consul checks both in one step.
    *
    * @param ops At most 63.
@@ -179,6 +186,7 @@ class Holding {
     return {
       signal: this.#lost.signal,
       epoch: this.#epoch,
+      mustHold: () => this.#mustHold(),
       check: async () => {
         this.#mustHold();
         const entry = await consul.kvGet(key, { consistent: true }, this.#lost.signal);

@@ -11,6 +11,7 @@ import { dashboardReader } from "../../clients/datadog-dashboards.ts";
 import { catalogReader, catalogWriter } from "../../clients/datadog-catalog.ts";
 import { sloReader, sloWriter } from "../../clients/datadog-slos.ts";
 import { DatadogTransport } from "../../clients/datadog-transport.ts";
+import { ApiError } from "../../clients/errors.ts";
 import { datadogReader, datadogWriter } from "../../clients/datadog.ts";
 import { signal } from "../target-contract.ts";
 
@@ -296,4 +297,45 @@ test("a distribution tells one volume alone", async () => {
   const volumes = await metricTagsReader(transport).volumes("ray.latency", { signal: signal() });
 
   expect(volumes).toEqual({ ingested: undefined, indexed: 42 });
+});
+
+/** Of a process that may send only so often: then its term is over, though nobody has told it yet. */
+function transportOfTerm(url: string, sends: number) {
+  const term = new AbortController();
+  let asked = 0;
+  const maySend = (): void => {
+    asked++;
+    if (asked > sends)
+      term.abort(new ApiError("go on as the leader", "the session is over", { failure: "conflict" }));
+    term.signal.throwIfAborted();
+  };
+  const transport = new DatadogTransport({ ...KEYS, url, timeoutMs: 1_000, maySend });
+  return { transport, signal: term.signal, asked: () => asked };
+}
+
+test("sends nothing once a call has waited for its turn for longer than this process leads", async () => {
+  const seen: string[] = [];
+  const url = await serve((request, response) => {
+    seen.push(request.method ?? "");
+    response.end("{}");
+  });
+  const { transport, signal: termSignal } = transportOfTerm(url, 0);
+
+  const write = downtimeWriter(transport).create({}, { signal: termSignal });
+
+  await expect(write).rejects.toMatchObject({ failure: "conflict" });
+  expect(seen).toEqual([]);
+});
+
+test("sends nothing over a connection that stands only when this process leads no more", async () => {
+  const seen: string[] = [];
+  const url = await serve((request) => void seen.push(request.method ?? ""));
+  // It may when it asks for the connection, and may not when the connection is there.
+  const { transport, signal: termSignal, asked } = transportOfTerm(url, 1);
+
+  const write = downtimeWriter(transport).create({}, { signal: termSignal });
+
+  await expect(write).rejects.toThrow("Cannot create a downtime");
+  expect(asked()).toBe(2);
+  expect(seen).toEqual([]);
 });
