@@ -26,7 +26,8 @@ test("every pack that comes along is whole", () => {
 
 test("a later folder's pack replaces an earlier one of the same name", () => {
   const folder = folderWith("generic");
-  writeFileSync(path.join(folder, "generic", "monitors.yaml"), "{}\n");
+  for (const file of ["monitors.yaml", "slos.yaml"])
+    writeFileSync(path.join(folder, "generic", file), "{}\n");
 
   const packs = loadPacks([BUILT_IN_PACKS, folder]);
 
@@ -75,7 +76,8 @@ test("packs that are read on demand are the same, in the same order", () => {
 
 test("a pack of one's own replaces one that is read on demand", () => {
   const folder = folderWith("generic");
-  writeFileSync(path.join(folder, "generic", "monitors.yaml"), "{}\n");
+  for (const file of ["monitors.yaml", "slos.yaml"])
+    writeFileSync(path.join(folder, "generic", file), "{}\n");
 
   const packs = openPacks([folder]);
 
