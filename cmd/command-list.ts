@@ -28,10 +28,26 @@ const CONSUL: readonly SettingName[] = [
 ];
 const DATADOG: readonly SettingName[] = ["datadogUrl", "datadogSite"];
 const NODE: readonly SettingName[] = ["nodeName", "confdDir", "agentUrl", "agentReload"];
+const NOMAD: readonly SettingName[] = [
+  "nomadAddr",
+  "nomadTokenFile",
+  "nomadCaCert",
+  "nomadNamespace",
+  "nomadConfigDir",
+  "nomadBin",
+];
 /** Only a process that goes on running asks the Agent's receivers. */
 const RECEIVERS: readonly SettingName[] = ["dogstatsd", "otlpGrpc", "otlpHttp", "apm", "probeInterval"];
 const RULES: readonly SettingName[] = ["clusterId", "policy", "packsDir"];
-const PASS: readonly SettingName[] = [...CONSUL, ...DATADOG, ...NODE, ...RULES, "grace", "maxDeletes"];
+const PASS: readonly SettingName[] = [
+  ...CONSUL,
+  ...DATADOG,
+  ...NODE,
+  ...NOMAD,
+  ...RULES,
+  "grace",
+  "maxDeletes",
+];
 const APPLY: readonly SettingName[] = [...PASS, "changeEvents"];
 const RUN: readonly SettingName[] = [
   ...APPLY,

@@ -6,6 +6,7 @@ import { policySchema, STRICT_POLICY, type Policy } from "../crds/policy.ts";
 import { formatProblem } from "../crds/problem.ts";
 import { LOG_LEVELS, type LogLevel } from "../engine/log.ts";
 import type { DeleteLimit } from "../engine/plan/policies.ts";
+import type { NomadOptions } from "../clients/nomad-connection.ts";
 import type { DogstatsdAddress, ReceiverAddresses, SocketAddress } from "../clients/receiver-address.ts";
 import { SETTINGS, type Env, type Flags, type Setting, type SettingName } from "./settings.ts";
 
@@ -22,6 +23,12 @@ export interface Config {
     readonly caCert: string | undefined;
     readonly namespace: string | undefined;
     readonly datacenter: string | undefined;
+  };
+  readonly nomad: NomadOptions & {
+    /** Where this machine's Nomad reads its configuration. */
+    readonly configDir: string;
+    /** The nomad program; undefined if none is to be used. */
+    readonly bin: string | undefined;
   };
   readonly datadog: {
     readonly url: string;
@@ -83,6 +90,7 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
   const must = (name: SettingName): string => get(name)!;
 
   const tokenFile = get("consulTokenFile");
+  const nomadTokenFile = get("nomadTokenFile");
   return {
     consul: {
       address: url("consulAddr", withScheme(must("consulAddr"), env["CONSUL_HTTP_SSL"] === "true")),
@@ -92,6 +100,16 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
       caCert: textOf("consulCaCert", get("consulCaCert")),
       namespace: get("consulNamespace"),
       datacenter: get("consulDatacenter"),
+    },
+    nomad: {
+      address: nomadAddress(must("nomadAddr")),
+      token:
+        get("nomadToken") ??
+        (nomadTokenFile === undefined ? undefined : () => readText("nomadTokenFile", nomadTokenFile).trim()),
+      caCert: textOf("nomadCaCert", get("nomadCaCert")),
+      namespace: get("nomadNamespace"),
+      configDir: must("nomadConfigDir"),
+      bin: must("nomadBin") === "off" ? undefined : must("nomadBin"),
     },
     datadog: {
       url: url("datadogUrl", get("datadogUrl") ?? `https://api.${must("datadogSite")}`),
@@ -144,6 +162,10 @@ function url(name: SettingName, text: string): string {
     throw wrong(name, text, "a URL such as http://127.0.0.1:8500");
   }
   return text.replace(/\/+$/, "");
+}
+
+function nomadAddress(text: string): string {
+  return /^unix:(?:\/\/)?\/./.test(text) ? text : url("nomadAddr", withScheme(text, false));
 }
 
 function keyPrefix(name: SettingName, text: string): string {

@@ -1,24 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { startFakeConsul, type AclMode, type FakeConsul } from "../fakes/consul.ts";
+import { fits, headerNames, readRecorded, type Recorded } from "./recorded.ts";
 
 /** Answers recorded from a real Consul 1.8.7. They lie beside the project; where they are absent, this is skipped. */
 const folder = new URL("../../../shared/contracts/consul-1.8.7/", import.meta.url);
-const isThere = existsSync(folder);
-
-interface Recorded {
-  readonly name: string;
-  readonly request: { readonly method: string; readonly path: string; readonly body?: unknown };
-  readonly response: {
-    readonly status: number;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly trimmed?: boolean;
-    readonly json?: unknown;
-    readonly text?: string;
-  };
-}
 
 /** What can't be held against the stand-in, and why. */
 const NOT_COMPARABLE: Readonly<Record<string, string>> = {
@@ -128,51 +114,10 @@ function bodyOf({ name, request }: Recorded): string | undefined {
   return typeof request.body === "string" ? request.body : JSON.stringify(request.body);
 }
 
-/** Headers that say something: not those of the transport, and not what an index is. */
-function headerNames(headers: Iterable<readonly [string, string]>): string[] {
-  const transport = new Set(["date", "content-length", "transfer-encoding", "connection", "keep-alive"]);
-  return [...headers]
-    .map(([name]) => name.toLowerCase())
-    .filter((name) => !transport.has(name))
-    .toSorted();
-}
-
-/** Names and types, with `null` where the lab had it. An empty list fits every list. */
-function fits(found: unknown, recorded: unknown, path: string): string[] {
-  if (Array.isArray(recorded) && Array.isArray(found)) {
-    if (recorded.length === 0 || found.length === 0) return [];
-    return fits(found[0], recorded[0], `${path}[0]`);
-  }
-  if (isRecord(recorded) && isRecord(found)) {
-    const missing = Object.keys(recorded).filter((name) => !(name in found));
-    const extra = Object.keys(found).filter((name) => !(name in recorded));
-    const shared = Object.keys(recorded).filter((name) => name in found);
-    return [
-      ...missing.map((name) => `${path}.${name} is missing`),
-      ...extra.map((name) => `${path}.${name} is not Consul's`),
-      ...shared.flatMap((name) => fits(found[name], recorded[name], `${path}.${name}`)),
-    ];
-  }
-  const [a, b] = [kindOf(found), kindOf(recorded)];
-  return a === b ? [] : [`${path} is ${a}, not ${b}`];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "list" : typeof value;
-}
-
-const recordings = isThere
-  ? readdirSync(folder)
-      .filter((file) => file.endsWith(".json") && file !== "sequences.json")
-      .map((file) => JSON.parse(readFileSync(new URL(file, folder), "utf8")) as Recorded)
-  : [];
+const recordings = readRecorded(folder);
 const comparable = recordings.filter(({ name }) => NOT_COMPARABLE[name] === undefined);
 
-describe.skipIf(!isThere)(
+describe.skipIf(recordings.length === 0)(
   "the stand-in answers as the recorded Consul 1.8.7 (skipped where ../shared is absent)",
   () => {
     test.for(comparable)("$name", async (recorded) => {

@@ -1,0 +1,392 @@
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { NomadState, type FakeAllocation, type FakeNomadNode } from "./nomad-state.ts";
+
+export type { FakeAllocation, FakeTask, NomadState } from "./nomad-state.ts";
+
+/** What the given or anonymous token may do. */
+export type NomadAcl = "allow" | "deny" | "unknownToken";
+
+export interface FakeNomadOptions {
+  /** A free one if absent. */
+  readonly port?: number;
+  /** `1.0.18` if absent, of which answers were recorded. */
+  readonly version?: string;
+  readonly nodeName?: string;
+  /** The folder that its agent reads at every start. */
+  readonly configDir?: string;
+  /** False for an agent that is a client only. */
+  readonly isServer?: boolean;
+}
+
+export interface FakeNomad {
+  readonly url: string;
+  readonly state: NomadState;
+  readonly faults: { acl: NomadAcl; readonly aclByToken: Map<string, NomadAcl> };
+  /** `GET /v1/agent/self` of every request so far. */
+  readonly requests: readonly string[];
+  /** False while it doesn't run: stopped, or not started because its configuration is wrong. */
+  readonly isRunning: boolean;
+  /**
+   * Ends the agent and starts it again, which reads its configuration. Tasks go on.
+   *
+   * @returns what it says where it doesn't start; undefined if it runs.
+   */
+  restart(): Promise<string | undefined>;
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+interface Answered {
+  readonly status: number;
+  readonly json?: unknown;
+  readonly text?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface Asked {
+  readonly method: string;
+  readonly path: readonly string[];
+  readonly query: URLSearchParams;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly acl: NomadAcl;
+}
+
+const UNKNOWN_PATH: Answered = { status: 404 };
+const DENIED: Answered = { status: 403, text: "Permission denied" };
+/** Calls that reach a client allow other origins. */
+const CLIENT = { vary: "Accept-Encoding, Origin" };
+
+/** Starts a stateful stand-in for one Nomad agent, server and client, on loopback. */
+export async function startFakeNomad(options: FakeNomadOptions = {}): Promise<FakeNomad> {
+  const state = new NomadState({
+    version: options.version ?? "1.0.18",
+    nodeName: options.nodeName ?? "node-1",
+    configDir: options.configDir,
+    isServer: options.isServer ?? true,
+  });
+  const faults: FakeNomad["faults"] = { acl: "allow", aclByToken: new Map() };
+  const requests: string[] = [];
+  let server: http.Server | undefined;
+  let port = options.port ?? 0;
+
+  async function serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    requests.push(`${request.method} ${request.url}`);
+    const url = new URL(request.url ?? "/", "http://nomad");
+    const token = request.headers["x-nomad-token"];
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const answered = answer(state, {
+      method: request.method ?? "GET",
+      path: url.pathname.split("/").slice(1).map(decodeURIComponent),
+      query: url.searchParams,
+      body: bodyOf(Buffer.concat(chunks).toString("utf8")),
+      acl: (typeof token === "string" ? faults.aclByToken.get(token) : undefined) ?? faults.acl,
+    });
+    const isJson = answered.json !== undefined;
+    const text = isJson ? JSON.stringify(answered.json) : (answered.text ?? "");
+    response.writeHead(answered.status, {
+      vary: "Accept-Encoding",
+      ...(isJson ? { "content-type": "application/json" } : {}),
+      ...(!isJson && text !== "" ? { "content-type": "text/plain; charset=utf-8" } : {}),
+      ...answered.headers,
+      "content-length": String(Buffer.byteLength(text)),
+    });
+    response.end(text);
+  }
+
+  async function listen(): Promise<void> {
+    const next = http.createServer((request, response) => {
+      void serve(request, response).catch(() => response.destroy());
+    });
+    await new Promise<void>((resolve, reject) => {
+      next.once("error", reject);
+      next.listen(port, "127.0.0.1", resolve);
+    });
+    port = (next.address() as AddressInfo).port;
+    server = next;
+  }
+
+  async function stop(): Promise<void> {
+    const ending = server;
+    server = undefined;
+    if (ending === undefined) return;
+    ending.closeAllConnections();
+    await new Promise((resolve) => ending.close(resolve));
+  }
+
+  await listen();
+  return {
+    get url() {
+      return `http://127.0.0.1:${port}`;
+    },
+    state,
+    faults,
+    requests,
+    get isRunning() {
+      return server !== undefined;
+    },
+    async restart() {
+      await stop();
+      try {
+        state.load();
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+      await listen();
+      return undefined;
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function bodyOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === "object" && json !== null ? { ...json } : {};
+  } catch {
+    return {};
+  }
+}
+
+function answer(state: NomadState, asked: Asked): Answered {
+  const [version, first, second, third, fourth] = asked.path;
+  if (version !== "v1") return UNKNOWN_PATH;
+  const isDenied = asked.acl !== "allow";
+  const refused = asked.acl === "unknownToken" ? { status: 403, text: "ACL token not found" } : DENIED;
+  switch (`${first ?? ""}/${second ?? ""}`) {
+    case "agent/health":
+      return { status: 200, json: health() };
+    case "agent/self":
+      return isDenied ? refused : { status: 200, json: self(state) };
+    case "status/leader":
+      return { status: 200, json: state.leader };
+    case "status/peers":
+      return { status: 200, json: state.peers };
+    case "metrics/":
+      return metrics(state, asked.query);
+    default:
+      break;
+  }
+  if (first === "client" && second === "allocation" && third !== undefined)
+    return onClient(state, asked, { id: third, verb: fourth ?? "", refused: isDenied ? refused : undefined });
+  const read = readOf(state, asked);
+  if (read === undefined) return UNKNOWN_PATH;
+  return isDenied ? refused : { ...read, headers: metaOf(state, asked) };
+}
+
+function metaOf(state: NomadState, { method }: Asked): Readonly<Record<string, string>> {
+  const index = { "x-nomad-index": String(state.index) };
+  if (method !== "GET") return index;
+  return {
+    ...index,
+    "x-nomad-knownleader": String(state.leader !== ""),
+    "x-nomad-lastcontact": "0",
+  };
+}
+
+/** What the servers know. Undefined for a path that this version doesn't have. */
+function readOf(state: NomadState, { method, path, query }: Asked): Answered | undefined {
+  const [, first = "", id = "", part] = path;
+  switch (first) {
+    case "nodes":
+      return { status: 200, json: [...state.nodes.values()].map((node) => nodeStub(state, node)) };
+    case "node": {
+      const node = state.nodes.get(id);
+      if (node === undefined) return { status: 404, text: "node not found" };
+      return { status: 200, json: part === "allocations" ? allocationsOf(state, id) : nodeOf(state, node) };
+    }
+    case "allocations": {
+      const found = [...state.allocations.values()].filter((one) =>
+        one.id.startsWith(query.get("prefix") ?? ""),
+      );
+      return { status: 200, json: found.map(allocationStub) };
+    }
+    case "allocation": {
+      const allocation = state.allocations.get(id);
+      if (allocation === undefined) return { status: 404, text: "alloc not found" };
+      if (part !== "stop") return { status: 200, json: allocationOf(allocation) };
+      if (method === "GET") return { status: 405, text: "Invalid method" };
+      allocation.desiredStatus = "stop";
+      allocation.clientStatus = "complete";
+      for (const task of allocation.tasks.values()) task.state = "dead";
+      state.index++;
+      return { status: 200, json: { EvalID: "6ffe6dbc-d99f-58b3-dd3e-967d77e553cb", Index: state.index } };
+    }
+    case "job": {
+      const found = [...state.allocations.values()].filter(({ jobId }) => jobId === id);
+      if (part === "allocations") return { status: 200, json: found.map(allocationStub) };
+      return found.length === 0 && part === undefined ? { status: 404, text: "job not found" } : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function onClient(
+  state: NomadState,
+  { method, body }: Asked,
+  {
+    id,
+    verb,
+    refused,
+  }: { readonly id: string; readonly verb: string; readonly refused: Answered | undefined },
+): Answered {
+  if (verb !== "restart" && verb !== "signal") return UNKNOWN_PATH;
+  if (method === "GET") return { status: 405, text: "Invalid method", headers: CLIENT };
+  const allocation = state.allocations.get(id);
+  // An unknown allocation is told before rights are looked at.
+  if (allocation === undefined) return { status: 404, text: `Unknown allocation "${id}"`, headers: CLIENT };
+  if (refused !== undefined) return { ...refused, headers: CLIENT };
+  const [name, signal] = [body[verb === "restart" ? "TaskName" : "Task"], body["Signal"]];
+  const tasks = [...allocation.tasks].filter(([task]) => name === undefined || name === "" || task === name);
+  if (tasks.length === 0) {
+    const text =
+      verb === "restart" ? `Could not find task runner for task: ${String(name)}` : "Task not found";
+    return { status: 500, text, headers: CLIENT };
+  }
+  for (const [, task] of tasks) {
+    if (task.state === "dead") return { status: 500, text: "Task not running", headers: CLIENT };
+    if (verb === "restart") task.restarts++;
+    else state.signalTask(task, typeof signal === "string" ? signal : "");
+  }
+  return { status: 200, json: { Index: 0 }, headers: CLIENT };
+}
+
+function health(): unknown {
+  return { client: { message: "ok", ok: true }, server: { message: "ok", ok: true } };
+}
+
+function self(state: NomadState): unknown {
+  const [number = "", prerelease = ""] = state.version.split("-");
+  return {
+    config: {
+      Region: "global",
+      Datacenter: "dc1",
+      NodeName: state.nodeName,
+      Telemetry: state.telemetry,
+      Files: state.files.length === 0 ? null : state.files,
+      Version: { Revision: "", Version: number, VersionMetadata: "", VersionPrerelease: prerelease },
+      ACL: { Enabled: false },
+    },
+    member: { Name: `${state.nodeName}.global`, Status: "alive", Tags: { build: state.version } },
+    stats: {
+      client: { node_id: state.nodeId, num_allocations: String(allocationsOf(state, state.nodeId).length) },
+      ...(state.isServer
+        ? { nomad: { server: "true", leader: String(state.leader !== ""), leader_addr: state.leader } }
+        : {}),
+    },
+  };
+}
+
+function metrics(state: NomadState, query: URLSearchParams): Answered {
+  if (query.get("format") !== "prometheus")
+    return { status: 200, json: { Counters: [], Gauges: [], Points: [], Samples: [], Timestamp: "" } };
+  if (state.telemetry["PrometheusMetrics"] !== true)
+    return { status: 415, text: "Prometheus is not enabled" };
+  const host = state.telemetry["DisableHostname"] === true ? "" : `{host="${state.nodeName}"}`;
+  const lines = [
+    "# HELP nomad_client_allocated_cpu nomad_client_allocated_cpu",
+    "# TYPE nomad_client_allocated_cpu gauge",
+    `nomad_client_allocated_cpu${host} 0`,
+  ];
+  return {
+    status: 200,
+    text: `${lines.join("\n")}\n`,
+    headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+  };
+}
+
+function allocationsOf(state: NomadState, nodeId: string): readonly unknown[] {
+  return [...state.allocations.values()].filter((one) => one.nodeId === nodeId).map(allocationOf);
+}
+
+function nodeStub(state: NomadState, { id, name, status, eligibility }: FakeNomadNode): unknown {
+  return {
+    Address: "127.0.0.1",
+    CreateIndex: 7,
+    Datacenter: "dc1",
+    Drain: false,
+    Drivers: {},
+    HostVolumes: null,
+    ID: id,
+    ModifyIndex: 9,
+    Name: name,
+    NodeClass: "",
+    SchedulingEligibility: eligibility,
+    Status: status,
+    StatusDescription: "",
+    Version: state.version,
+  };
+}
+
+function nodeOf(state: NomadState, { id, name, status, eligibility }: FakeNomadNode): unknown {
+  return {
+    Attributes: { "nomad.version": state.version, "unique.hostname": name },
+    CreateIndex: 7,
+    Datacenter: "dc1",
+    Drain: false,
+    HTTPAddr: "127.0.0.1:4646",
+    ID: id,
+    Meta: {},
+    ModifyIndex: 9,
+    Name: name,
+    SchedulingEligibility: eligibility,
+    Status: status,
+  };
+}
+
+function taskStates({ tasks }: FakeAllocation): unknown {
+  return Object.fromEntries(
+    [...tasks].map(([name, { state, restarts }]) => [
+      name,
+      {
+        Events: [],
+        Failed: false,
+        FinishedAt: null,
+        LastRestart: restarts === 0 ? null : "2026-11-22T07:41:22.321135693Z",
+        Restarts: restarts,
+        StartedAt: "2026-11-22T07:41:22.321135693Z",
+        State: state,
+      },
+    ]),
+  );
+}
+
+function allocationOf(allocation: FakeAllocation): Record<string, unknown> {
+  return {
+    ClientDescription: "Tasks are running",
+    ClientStatus: allocation.clientStatus,
+    CreateIndex: 104,
+    CreateTime: 1_795_333_282_267_266_600,
+    DesiredStatus: allocation.desiredStatus,
+    EvalID: "a0792580-663b-e477-2cd4-7b1423bd4e8f",
+    ID: allocation.id,
+    JobID: allocation.jobId,
+    ModifyIndex: 107,
+    ModifyTime: 1_795_333_282_542_521_600,
+    Name: allocation.name,
+    Namespace: allocation.namespace,
+    NodeID: allocation.nodeId,
+    NodeName: allocation.nodeName,
+    TaskGroup: allocation.group,
+    TaskStates: taskStates(allocation),
+  };
+}
+
+function allocationStub(allocation: FakeAllocation): unknown {
+  return {
+    ...allocationOf(allocation),
+    DeploymentStatus: null,
+    DesiredDescription: "",
+    DesiredTransition: { ForceReschedule: null, Migrate: null, Reschedule: null },
+    FollowupEvalID: "",
+    JobType: "service",
+    JobVersion: 5,
+    PreemptedAllocations: null,
+    PreemptedByAllocation: "",
+    RescheduleTracker: null,
+  };
+}
