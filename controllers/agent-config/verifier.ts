@@ -63,6 +63,8 @@ export class Verifier {
           : await this.#settleVerdict(path, record, verdict);
       byService.set(record.service, [...(byService.get(record.service) ?? []), condition]);
     }
+    // Also where the Agent can't be asked: it would be reloaded again and again.
+    this.noteReload();
     if (this.#isReloadMissed()) this.#needsReload = true;
     const conditions = new Map([...byService].map(([service, all]) => [service, [worstOf(all)]]));
     return { conditions, needsReload: this.#needsReload };
@@ -183,7 +185,7 @@ export class Verifier {
   /** After a failed reload, or a crash between a write and its reload: files that the Agent has not been told of. */
   #isReloadMissed(): boolean {
     const { reloader, records } = this.#parts;
-    if (reloader.kind !== "command" || reloader.isBusy) return false;
+    if ((reloader.kind !== "command" && reloader.kind !== "nomad") || reloader.isBusy) return false;
     return records.entries().some(([, { loaded, writtenAt }]) => !loaded && writtenAt > records.reloadedAt);
   }
 

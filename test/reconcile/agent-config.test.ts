@@ -273,6 +273,27 @@ test("doesn't reload when a pass wrote nothing", async () => {
   expect(readFileSync(journal, "utf8")).toBe("x\n");
 });
 
+test("an Agent that can't be asked isn't reloaded again and again", async () => {
+  const journal = join(confd, "reloads");
+  const script = `echo x >> ${journal}`;
+  const target = start({
+    agent: "http://127.0.0.1:1",
+    reload: { kind: "command", argv: ["/bin/sh", "-c", script] },
+    reloadGapMs: 0,
+  });
+  await pass(target, [wish("ray")]);
+  await expect.poll(() => existsSync(journal)).toBe(true);
+  await sleep(100);
+
+  for (let at = 0; at < 3; at++) {
+    await target.verify(signal);
+    await sleep(30);
+  }
+  await target.close();
+
+  expect(readFileSync(journal, "utf8")).toBe("x\n");
+});
+
 test("says that the reload command failed, and runs it again at the next look", async () => {
   const script = `test -e ${join(confd, "ok")} || { echo no such unit >&2; exit 5; }`;
   const agent = await fakeAgent();
