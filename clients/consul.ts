@@ -3,7 +3,7 @@ import { catalogCalls, sessionCalls } from "./consul-catalog.ts";
 import { connect, type ConsulOptions } from "./consul-connection.ts";
 import { kvCalls } from "./consul-kv.ts";
 import { openPackage } from "./consul-package.ts";
-import { readBlocking } from "./consul-read.ts";
+import { readConsul } from "./consul-read.ts";
 
 export type {
   AgentSelf,
@@ -23,7 +23,7 @@ export function createConsul(options: ConsulOptions): Consul {
   const connection = connect(options);
   const call = openPackage(connection);
   return {
-    read: readBlocking(connection),
+    read: readConsul(connection),
     ...kvCalls(call),
     ...sessionCalls(call),
     ...catalogCalls(call),

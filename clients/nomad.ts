@@ -81,6 +81,12 @@ export interface Nomad {
   node(id: string, signal?: AbortSignal): Promise<NomadNode | undefined>;
   /** Of all namespaces that the token may read, old and stopped ones too. */
   nodeAllocations(nodeId: string, signal?: AbortSignal): Promise<readonly NomadAllocation[]>;
+  /** Of one job, old and stopped ones too. None if there is no such job. */
+  jobAllocations(
+    job: string,
+    namespace: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<readonly NomadAllocation[]>;
   /** Undefined if there is no such allocation. */
   allocation(id: string, signal?: AbortSignal): Promise<NomadAllocation | undefined>;
   /** Waits until the task has stopped, which may take as long as its `kill_timeout`. */
@@ -136,6 +142,14 @@ export function openNomad(options: NomadOptions): Nomad {
       const right = 'node { policy = "read" } and namespace "*" { capabilities = ["read-job"] }';
       const path = `/node/${encodeURIComponent(nodeId)}/allocations`;
       const { text } = await connection.call({ path, tried, right }, signal);
+      return parse(z.array(allocationWire), text, tried).map(allocationFrom);
+    },
+    async jobAllocations(job, namespace, signal) {
+      const tried = `list the allocations of the job "${job}"`;
+      const right = `namespace "${namespace ?? "default"}" { capabilities = ["read-job"] }`;
+      const path = `/job/${encodeURIComponent(job)}/allocations`;
+      const query = namespace === undefined ? {} : { namespace };
+      const { text } = await connection.call({ path, query, tried, right }, signal);
       return parse(z.array(allocationWire), text, tried).map(allocationFrom);
     },
     async allocation(id, signal) {

@@ -47,6 +47,7 @@ function script(steps: readonly Step[], clock = fakeClock()) {
     const defaults = {
       status: 200,
       index: 1,
+      system: "Consul",
       knownLeader: true,
       filteredByAcls: false,
       raw: Buffer.alloc(0),

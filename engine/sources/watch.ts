@@ -58,7 +58,7 @@ const BACKOFF_CAP_MS = 30_000;
 const RETRY_AFTER_CAP_MS = 60_000;
 
 /**
- * Watches one thing in Consul for ever: yields a value whenever its index has moved.
+ * Watches one thing in Consul or Nomad for ever: yields a value whenever its index has moved.
  *
  * Reads only when the consumer asks for the next value, so that a slow one gets the
  * newest and nothing queues up. Starts over from index 0 after any error and whenever
@@ -171,10 +171,13 @@ export class Unproven extends Error {
 /** @throws {ApiError} if the server has no leader or says that it left something out. */
 export function refuseUnsure(tried: string, answer: BlockingAnswer): void {
   if (!answer.knownLeader) {
-    throw new ApiError(tried, "Consul has no leader", { failure: "unavailable", status: answer.status });
+    throw new ApiError(tried, `${answer.system} has no leader`, {
+      failure: "unavailable",
+      status: answer.status,
+    });
   }
   if (answer.filteredByAcls) {
-    throw new ApiError(tried, "Consul left out what the token may not read", {
+    throw new ApiError(tried, `${answer.system} left out what the token may not read`, {
       failure: "unauthorized",
       status: answer.status,
       hint: "Give the token of CONSUL_HTTP_TOKEN the policy that stands in deploy/.",
