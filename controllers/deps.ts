@@ -1,4 +1,5 @@
 import type { ReceiverAddresses } from "../clients/receiver-address.ts";
+import type { NomadPlace } from "./agent-config/reload-nomad.ts";
 import type { Policy } from "../crds/policy.ts";
 import type { Budget } from "../engine/budget.ts";
 import type { Clock } from "../engine/clock.ts";
@@ -49,5 +50,7 @@ export interface NodeDeps extends CommonDeps {
   readonly confdDir: string;
   readonly agentUrl: string;
   readonly agentReload: string;
+  /** Nomad on this machine, where it reloads the Agent. */
+  readonly nomadPlace?: NomadPlace | undefined;
   readonly receivers: ReceiverAddresses;
 }

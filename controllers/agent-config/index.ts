@@ -15,6 +15,7 @@ export function agentConfig(deps: NodeDeps): Registration<NodeSnapshot> {
     clusterId: deps.clusterId,
     agent: deps.agentUrl,
     reload: parseReload(deps.agentReload),
+    nomad: deps.nomadPlace,
     // The text is in the log and the last good file on the disk: a backup that Consul doesn't take stops nothing here.
     onBackup: ({ key, reason, text }) =>
       void deps.onBackup(NAME, key, reason, text).catch((error: unknown) => {

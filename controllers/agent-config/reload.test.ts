@@ -31,6 +31,14 @@ test.for<[text: string, reload: ReturnType<typeof parseReload>]>([
   ["none", { kind: "none" }],
   [" poll ", { kind: "poll" }],
   ["command:docker restart 'dd agent'", { kind: "command", argv: ["docker", "restart", "dd agent"] }],
+  [
+    "nomad:datadog/agent",
+    { kind: "nomad", task: { job: "datadog", task: "agent", namespace: undefined, signal: undefined } },
+  ],
+  [
+    "nomad:infra/datadog/agent?signal=SIGHUP&namespace=infra",
+    { kind: "nomad", task: { job: "infra/datadog", task: "agent", namespace: "infra", signal: "SIGHUP" } },
+  ],
 ])("parses %s", ([text, reload]) => {
   expect(parseReload(text)).toEqual(reload);
 });
@@ -41,7 +49,10 @@ test.for<[text: string, message: string]>([
   ["command: ", "The reload command is empty"],
   ["command:sh -c 'x", "A quote in the command is not closed"],
   ["nomad:datadog", "names no task"],
-  ["nomad:datadog/agent", "is not available yet"],
+  ["nomad:datadog/", "names no task"],
+  ["nomad:datadog/agent?signal=HUP", 'has the signal "HUP", which is none of SIGHUP'],
+  ["nomad:datadog/agent?signal=sighup", "did you mean SIGHUP?"],
+  ["nomad:datadog/agent?sginal=SIGHUP", "has sginal, which means nothing"],
 ])("refuses %j and says why", ([text, message]) => {
   expect(() => parseReload(text)).toThrow(message);
 });

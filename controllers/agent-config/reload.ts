@@ -3,16 +3,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Logger } from "pino";
 
+import { ApiError, toError } from "../../clients/errors.ts";
+import { parseNomadTask, reloadNomadTask, type NomadPlace, type NomadTask } from "./reload-nomad.ts";
+
 /** How the Agent comes to read changed files. */
 export type Reload =
   /** A person restarts it. */
   | { readonly kind: "none" }
   /** It looks by itself (`autoconf_config_files_poll`), every 60 s by default. */
   | { readonly kind: "poll" }
-  | { readonly kind: "command"; readonly argv: readonly [string, ...string[]] };
+  | { readonly kind: "command"; readonly argv: readonly [string, ...string[]] }
+  /** Nomad restarts its task, or sends it a signal. */
+  | { readonly kind: "nomad"; readonly task: NomadTask };
+
+type Active = Extract<Reload, { readonly kind: "command" | "nomad" }>;
 
 /**
- * Parses `none`, `poll` or `command:<argv>`. `nomad:<job>/<task>` is known but not available yet.
+ * Parses `none`, `poll`, `command:<argv>` or `nomad:<job>/<task>`.
  *
  * @throws {Error} that says what is wrong and what would be right.
  */
@@ -27,14 +34,8 @@ export function parseReload(text: string): Reload {
       );
     return { kind: "command", argv: [program, ...rest] };
   }
-  if (value.startsWith("nomad:")) {
-    const [, job, task] = /^nomad:([^\s/]+)\/([^\s/]+)$/.exec(value) ?? [];
-    if (job === undefined || task === undefined)
-      throw new Error(`The reload "${value}" names no task; give nomad:<job>/<task>`);
-    throw new Error(
-      `Restarting a Nomad task (${value}) is not available yet; use poll, or command:nomad alloc restart …`,
-    );
-  }
+  if (value.startsWith("nomad:"))
+    return { kind: "nomad", task: parseNomadTask(value.slice("nomad:".length)) };
   throw new Error(
     `The reload "${value}" is none of none, poll, command:<program and arguments>, nomad:<job>/<task>`,
   );
@@ -70,7 +71,7 @@ export function splitWords(line: string): readonly string[] {
 
 export interface ReloadOutcome {
   readonly ok: boolean;
-  /** Start of the command, ms since the epoch: it has seen every file written before. */
+  /** When it began, ms since the epoch: it has seen every file written before. */
   readonly startedAtMs: number;
   /** What went wrong, bounded; `""` if nothing. */
   readonly message: string;
@@ -78,18 +79,23 @@ export interface ReloadOutcome {
 
 export interface ReloaderOptions {
   readonly reload: Reload;
+  /** Needed for a task of Nomad. */
+  readonly nomad?: NomadPlace | undefined;
   readonly log: Pick<Logger, "info" | "error">;
   readonly now?: () => number;
   /** What the command finds in its environment. Nothing of our own: keys and tokens are there. */
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
-  /** Between two commands. Restarting an Agent costs it the points of some seconds. */
+  /** Between two reloads. Restarting an Agent costs it the points of some seconds. */
   readonly minGapMs?: number;
 }
 
 const MINIMAL_ENV = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C" };
 
-/** Runs the reload command: one at a time, and for all requests that come meanwhile one more. */
+/** A restart waits for the task to stop, which takes as long as its `kill_timeout`. */
+const NOMAD_TIMEOUT_MS = 60_000;
+
+/** Reloads the Agent: once at a time, and for all requests that come meanwhile once more. */
 export class Reloader {
   readonly #options: ReloaderOptions;
   #running: Promise<void> | undefined;
@@ -104,7 +110,7 @@ export class Reloader {
     return this.#options.reload.kind;
   }
 
-  /** The outcome of the last command that ended. */
+  /** The outcome of the last reload that ended. */
   get last(): ReloadOutcome | undefined {
     return this.#last;
   }
@@ -113,26 +119,30 @@ export class Reloader {
     return this.#running !== undefined;
   }
 
-  /** Returns at once; the outcome is in `last` and in the log. Does nothing unless a command is configured. */
+  /** Returns at once; the outcome is in `last` and in the log. Does nothing unless the Agent is ours to reload. */
   request(): void {
     const { reload } = this.#options;
-    if (reload.kind !== "command") return;
+    if (reload.kind !== "command" && reload.kind !== "nomad") return;
     this.#isPending = true;
-    this.#running ??= this.#run(reload.argv).finally(() => (this.#running = undefined));
+    this.#running ??= this.#run(reload).finally(() => (this.#running = undefined));
   }
 
-  /** Resolves when no command runs or waits. */
+  /** Resolves when none runs or waits. */
   async idle(): Promise<void> {
     await this.#running;
   }
 
-  async #run(argv: readonly [string, ...string[]]): Promise<void> {
+  async #run(reload: Active): Promise<void> {
     const { minGapMs = 5_000, now = Date.now } = this.#options;
     while (this.#isPending) {
       const last = this.#last;
       if (last !== undefined) await sleep(Math.max(0, last.startedAtMs + minGapMs - now()));
       this.#isPending = false;
-      this.#last = await this.#command(argv, now());
+      const startedAtMs = now();
+      this.#last =
+        reload.kind === "command"
+          ? await this.#command(reload.argv, startedAtMs)
+          : await this.#nomad(reload.task, startedAtMs);
     }
   }
 
@@ -152,6 +162,30 @@ export class Reloader {
     else log.error({ program, error: message }, "agent reload failed");
     return { ok, startedAtMs, message };
   }
+
+  async #nomad(task: NomadTask, startedAtMs: number): Promise<ReloadOutcome> {
+    const { log, nomad, timeoutMs = NOMAD_TIMEOUT_MS } = this.#options;
+    const { job, task: name, signal } = task;
+    try {
+      if (nomad === undefined) throw new Error("Nomad is not configured here");
+      const allocations = await reloadNomadTask(task, nomad, AbortSignal.timeout(timeoutMs));
+      log.info(
+        { job, task: name, ...(signal === undefined ? {} : { signal }), allocations },
+        "agent reloaded",
+      );
+      return { ok: true, startedAtMs, message: "" };
+    } catch (error) {
+      const message = whyNomadFailed(error, timeoutMs);
+      log.error({ job, task: name, error: message }, "agent reload failed");
+      return { ok: false, startedAtMs, message };
+    }
+  }
+}
+
+function whyNomadFailed(error: unknown, timeoutMs: number): string {
+  const { name, message } = toError(error);
+  if (name === "TimeoutError") return `Nomad did not do it within ${timeoutMs / 1000} s`;
+  return error instanceof ApiError && error.hint !== undefined ? `${message}. ${error.hint}` : message;
 }
 
 function whyFailed(

@@ -11,6 +11,7 @@ import type { Condition } from "../../engine/status/status.ts";
 import { FILE_PREFIX, fileAt, keyOfFile, pathOf, readMark, type AgentFile } from "./file.ts";
 import type { FileRecord } from "./record.ts";
 import { Records } from "./records.ts";
+import type { NomadPlace } from "./reload-nomad.ts";
 import { Reloader, type Reload } from "./reload.ts";
 import { Verifier } from "./verifier.ts";
 
@@ -30,6 +31,8 @@ export interface AgentConfigOptions {
   /** Base URL of the Agent's expvar server. Without it nothing is verified. */
   readonly agent?: string | undefined;
   readonly reload: Reload;
+  /** Needed where the reload is Nomad's to do. */
+  readonly nomad?: NomadPlace | undefined;
   readonly onBackup?: (backup: Backup) => void | Promise<void>;
   readonly log?: Pick<Logger, "debug" | "info" | "warn" | "error">;
   readonly now?: () => number;
@@ -88,6 +91,7 @@ export class AgentConfigTarget implements Target<AgentFile> {
     );
     this.#reloader = new Reloader({
       reload,
+      nomad: options.nomad,
       log,
       now,
       ...(reloadEnv === undefined ? {} : { env: reloadEnv }),

@@ -191,10 +191,11 @@ function waitingMessage({ path, reload, record, nowMs }: Evidence): string {
       ? `The Agent should have loaded ${path} by now. Check that autoconf_config_files_poll is true in datadog.yaml and that its confd_path is this folder`
       : `The Agent polls its files; it takes up to 60 s to load ${path} (autoconf_config_files_poll_interval)`;
   }
-  if (reload.failure !== "") return `The reload command failed: ${bounded(reload.failure)}`;
+  const what = reload.kind === "nomad" ? "reload by Nomad" : "reload command";
+  if (reload.failure !== "") return `The ${what} failed: ${bounded(reload.failure)}`;
   return reload.reloadedAtMs >= record.writtenAt
     ? `The Agent was reloaded and has not run ${path} yet`
-    : `The reload command for ${path} has not ended yet`;
+    : `The ${what} for ${path} has not ended yet`;
 }
 
 /** What the checks' models and base classes raise before they run. */

@@ -8,6 +8,8 @@ import {
   type HclValue,
 } from "../../controllers/nomad-telemetry/hcl.ts";
 
+import { NomadServicesState } from "./nomad-services.ts";
+
 /** A task of an allocation, and what was done to it. */
 export interface FakeTask {
   state: "pending" | "running" | "dead";
@@ -27,6 +29,7 @@ export interface FakeAllocation {
   clientStatus: string;
   desiredStatus: string;
   readonly tasks: Map<string, FakeTask>;
+  modifyIndex: number;
 }
 
 export interface FakeNomadNode {
@@ -101,6 +104,7 @@ export class NomadState {
   telemetry: Record<string, unknown> = {};
   files: readonly string[] = [];
   index = 100;
+  readonly services = new NomadServicesState();
 
   constructor({ version, nodeName, configDir, isServer }: NomadStateOptions) {
     this.version = version;
@@ -148,11 +152,26 @@ export class NomadState {
       nodeName: allocation.nodeName ?? this.nodeName,
       clientStatus: allocation.clientStatus ?? "running",
       desiredStatus: allocation.desiredStatus ?? "run",
+      modifyIndex: ++this.index,
       tasks: new Map(taskNames.map((name) => [name, { state: "running", restarts: 0, signals: [] }])),
     };
     this.allocations.set(id, added);
-    this.index++;
+    this.services.notify();
     return added;
+  }
+
+  /** Changes what the servers say of an allocation. Its services stay until they are taken away. */
+  changeAllocation(id: string, change: { readonly clientStatus?: string }): void {
+    const allocation = this.allocations.get(id);
+    if (allocation === undefined) throw new Error(`there is no allocation ${id}`);
+    if (change.clientStatus !== undefined) allocation.clientStatus = change.clientStatus;
+    allocation.modifyIndex = ++this.index;
+    this.services.notify();
+  }
+
+  /** Whether this version has what came with a later one. */
+  has(since: string): boolean {
+    return isAtLeast(this.version, since);
   }
 
   signalTask(task: FakeTask, name: string): void {

@@ -23,7 +23,12 @@ export interface FakeNomadOptions {
 export interface FakeNomad {
   readonly url: string;
   readonly state: NomadState;
-  readonly faults: { acl: NomadAcl; readonly aclByToken: Map<string, NomadAcl> };
+  readonly faults: {
+    acl: NomadAcl;
+    readonly aclByToken: Map<string, NomadAcl>;
+    /** Namespaces that whoever may read can read. All if undefined. */
+    readable: ReadonlySet<string> | undefined;
+  };
   /** `GET /v1/agent/self` of every request so far. */
   readonly requests: readonly string[];
   /** False while it doesn't run: stopped, or not started because its configuration is wrong. */
@@ -51,6 +56,7 @@ interface Asked {
   readonly query: URLSearchParams;
   readonly body: Readonly<Record<string, unknown>>;
   readonly acl: NomadAcl;
+  readonly mayRead: (namespace: string) => boolean;
 }
 
 const UNKNOWN_PATH: Answered = { status: 404 };
@@ -66,7 +72,7 @@ export async function startFakeNomad(options: FakeNomadOptions = {}): Promise<Fa
     configDir: options.configDir,
     isServer: options.isServer ?? true,
   });
-  const faults: FakeNomad["faults"] = { acl: "allow", aclByToken: new Map() };
+  const faults: FakeNomad["faults"] = { acl: "allow", aclByToken: new Map(), readable: undefined };
   const requests: string[] = [];
   let server: http.Server | undefined;
   let port = options.port ?? 0;
@@ -77,13 +83,15 @@ export async function startFakeNomad(options: FakeNomadOptions = {}): Promise<Fa
     const token = request.headers["x-nomad-token"];
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const answered = answer(state, {
+    const asked: Asked = {
       method: request.method ?? "GET",
       path: url.pathname.split("/").slice(1).map(decodeURIComponent),
       query: url.searchParams,
       body: bodyOf(Buffer.concat(chunks).toString("utf8")),
       acl: (typeof token === "string" ? faults.aclByToken.get(token) : undefined) ?? faults.acl,
-    });
+      mayRead: (namespace) => faults.readable?.has(namespace) ?? true,
+    };
+    const answered = await answerInTime(state, asked, response);
     const isJson = answered.json !== undefined;
     const text = isJson ? JSON.stringify(answered.json) : (answered.text ?? "");
     response.writeHead(answered.status, {
@@ -151,6 +159,25 @@ function bodyOf(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
+/** Answers at once, or when the answer's index is past the one that is asked for, or when the wait is over. */
+async function answerInTime(
+  state: NomadState,
+  asked: Asked,
+  response: http.ServerResponse,
+): Promise<Answered> {
+  const minIndex = Number(asked.query.get("index") ?? 0);
+  const waitMs = Number.parseInt(asked.query.get("wait") ?? "300000", 10);
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  const over = AbortSignal.any([gone.signal, AbortSignal.timeout(waitMs)]);
+  for (;;) {
+    const answered = answer(state, asked);
+    const index = Number(answered.headers?.["x-nomad-index"] ?? Infinity);
+    if (minIndex === 0 || index > minIndex || over.aborted) return answered;
+    await state.services.changed(over);
+  }
+}
+
 function answer(state: NomadState, asked: Asked): Answered {
   const [version, first, second, third, fourth] = asked.path;
   if (version !== "v1") return UNKNOWN_PATH;
@@ -174,7 +201,7 @@ function answer(state: NomadState, asked: Asked): Answered {
     return onClient(state, asked, { id: third, verb: fourth ?? "", refused: isDenied ? refused : undefined });
   const read = readOf(state, asked);
   if (read === undefined) return UNKNOWN_PATH;
-  return isDenied ? refused : { ...read, headers: metaOf(state, asked) };
+  return isDenied ? refused : { ...read, headers: { ...metaOf(state, asked), ...read.headers } };
 }
 
 function metaOf(state: NomadState, { method }: Asked): Readonly<Record<string, string>> {
@@ -188,15 +215,19 @@ function metaOf(state: NomadState, { method }: Asked): Readonly<Record<string, s
 }
 
 /** What the servers know. Undefined for a path that this version doesn't have. */
-function readOf(state: NomadState, { method, path, query }: Asked): Answered | undefined {
+function readOf(state: NomadState, asked: Asked): Answered | undefined {
+  const { method, path, query } = asked;
   const [, first = "", id = "", part] = path;
   switch (first) {
+    case "services":
+      return state.has("1.3.0") ? servicesOf(state, asked) : undefined;
     case "nodes":
       return { status: 200, json: [...state.nodes.values()].map((node) => nodeStub(state, node)) };
     case "node": {
       const node = state.nodes.get(id);
+      if (part === "allocations") return nodeAllocations(state, asked, id);
       if (node === undefined) return { status: 404, text: "node not found" };
-      return { status: 200, json: part === "allocations" ? allocationsOf(state, id) : nodeOf(state, node) };
+      return { status: 200, json: nodeOf(state, node) };
     }
     case "allocations": {
       const found = [...state.allocations.values()].filter((one) =>
@@ -206,6 +237,7 @@ function readOf(state: NomadState, { method, path, query }: Asked): Answered | u
     }
     case "allocation": {
       const allocation = state.allocations.get(id);
+      if (part === "services") return allocationServices(state, asked, id);
       if (allocation === undefined) return { status: 404, text: "alloc not found" };
       if (part !== "stop") return { status: 200, json: allocationOf(allocation) };
       if (method === "GET") return { status: 405, text: "Invalid method" };
@@ -216,13 +248,44 @@ function readOf(state: NomadState, { method, path, query }: Asked): Answered | u
       return { status: 200, json: { EvalID: "6ffe6dbc-d99f-58b3-dd3e-967d77e553cb", Index: state.index } };
     }
     case "job": {
-      const found = [...state.allocations.values()].filter(({ jobId }) => jobId === id);
-      if (part === "allocations") return { status: 200, json: found.map(allocationStub) };
+      const namespace = query.get("namespace") ?? "default";
+      const found = [...state.allocations.values()].filter(
+        (one) => one.jobId === id && one.namespace === namespace,
+      );
+      if (part === "allocations")
+        return asked.mayRead(namespace) ? { status: 200, json: found.map(allocationStub) } : DENIED;
       return found.length === 0 && part === undefined ? { status: 404, text: "job not found" } : undefined;
     }
     default:
       return undefined;
   }
+}
+
+function servicesOf(state: NomadState, { query, mayRead }: Asked): Answered {
+  const namespace = query.get("namespace") ?? "default";
+  if (namespace !== "*" && !mayRead(namespace)) return DENIED;
+  const headers = { "x-nomad-index": String(state.services.index) };
+  return { status: 200, json: state.services.list(namespace, mayRead), headers };
+}
+
+/** An unknown node has none, and so has one whose allocations may not be read. */
+function nodeAllocations(state: NomadState, { mayRead }: Asked, id: string): Answered {
+  const all = [...state.allocations.values()].filter(({ nodeId }) => nodeId === id);
+  const index = all.length === 0 ? state.index : Math.max(...all.map(({ modifyIndex }) => modifyIndex));
+  return {
+    status: 200,
+    json: all.filter(({ namespace }) => mayRead(namespace)).map(allocationOf),
+    headers: { "x-nomad-index": String(index) },
+  };
+}
+
+function allocationServices(state: NomadState, { query, mayRead }: Asked, id: string): Answered | undefined {
+  if (!state.has("1.3.0")) return undefined;
+  const namespace = query.get("namespace") ?? "default";
+  if (!mayRead(namespace)) return DENIED;
+  if (state.allocations.get(id)?.namespace !== namespace)
+    return { status: 404, text: "allocation not found" };
+  return { status: 200, json: state.services.ofAllocation(id) };
 }
 
 function onClient(
@@ -365,7 +428,7 @@ function allocationOf(allocation: FakeAllocation): Record<string, unknown> {
     EvalID: "a0792580-663b-e477-2cd4-7b1423bd4e8f",
     ID: allocation.id,
     JobID: allocation.jobId,
-    ModifyIndex: 107,
+    ModifyIndex: allocation.modifyIndex,
     ModifyTime: 1_795_333_282_542_521_600,
     Name: allocation.name,
     Namespace: allocation.namespace,
