@@ -33,6 +33,8 @@ const NOMAD: readonly SettingName[] = [
   "nomadTokenFile",
   "nomadCaCert",
   "nomadNamespace",
+  "nomadServices",
+  "nomadNamespaces",
   "nomadConfigDir",
   "nomadBin",
 ];

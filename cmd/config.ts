@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { join } from "node:path";
 
 import { readDocument } from "../crds/document.ts";
 import { policySchema, STRICT_POLICY, type Policy } from "../crds/policy.ts";
 import { formatProblem } from "../crds/problem.ts";
 import { LOG_LEVELS, type LogLevel } from "../engine/log.ts";
+import type { NomadNamespaces } from "../engine/sources/sources.ts";
 import type { DeleteLimit } from "../engine/plan/policies.ts";
 import type { NomadOptions } from "../clients/nomad-connection.ts";
 import type { DogstatsdAddress, ReceiverAddresses, SocketAddress } from "../clients/receiver-address.ts";
@@ -27,6 +29,11 @@ export interface Config {
   readonly nomad: NomadOptions & {
     /** Where this machine's Nomad reads its configuration. */
     readonly configDir: string;
+    /** Whether services that Nomad registers itself count, and those of which namespaces. */
+    readonly services: boolean;
+    readonly namespaces: NomadNamespaces;
+    /** The allocation that this process runs in, if it does. */
+    readonly allocation: string | undefined;
     /** The nomad program; undefined if none is to be used. */
     readonly bin: string | undefined;
   };
@@ -80,12 +87,12 @@ export function processEnv(): Env {
  * @throws {ConfigError} if a setting cannot be used.
  */
 export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
+  const stated = (name: SettingName): string | undefined =>
+    flags[name] ??
+    SETTINGS[name].env.map((variable) => env[variable]).find((value) => value !== undefined && value !== "");
   const get = (name: SettingName): string | undefined => {
     const setting: Setting = SETTINGS[name];
-    const stated =
-      flags[name] ??
-      setting.env.map((variable) => env[variable]).find((value) => value !== undefined && value !== "");
-    return stated ?? setting.default;
+    return stated(name) ?? setting.default;
   };
   const must = (name: SettingName): string => get(name)!;
 
@@ -102,12 +109,15 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
       datacenter: get("consulDatacenter"),
     },
     nomad: {
-      address: nomadAddress(must("nomadAddr")),
+      address: nomadAddress(stated("nomadAddr") ?? taskApi(env) ?? must("nomadAddr")),
       token:
         get("nomadToken") ??
         (nomadTokenFile === undefined ? undefined : () => readText("nomadTokenFile", nomadTokenFile).trim()),
       caCert: textOf("nomadCaCert", get("nomadCaCert")),
       namespace: get("nomadNamespace"),
+      services: onOrOff("nomadServices", must("nomadServices")),
+      namespaces: nomadNamespaces(must("nomadNamespaces")),
+      allocation: get("nomadAllocId"),
       configDir: must("nomadConfigDir"),
       bin: must("nomadBin") === "off" ? undefined : must("nomadBin"),
     },
@@ -166,6 +176,25 @@ function url(name: SettingName, text: string): string {
 
 function nomadAddress(text: string): string {
   return /^unix:(?:\/\/)?\/./.test(text) ? text : url("nomadAddr", withScheme(text, false));
+}
+
+/** Nomad puts it into the secrets of each task from 1.5 on. It asks for a token even where Nomad has no ACLs. */
+function taskApi(env: Env): string | undefined {
+  const dir = env["NOMAD_SECRETS_DIR"];
+  if (dir === undefined || dir === "" || !env["NOMAD_TOKEN"]) return undefined;
+  const socket = join(dir, "api.sock");
+  return existsSync(socket) ? `unix://${socket}` : undefined;
+}
+
+function nomadNamespaces(text: string): NomadNamespaces {
+  const names = text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  if (names.length === 1 && names[0] === "*") return "all";
+  if (names.length === 0 || !names.every((name) => /^[A-Za-z0-9-]{1,128}$/.test(name)))
+    throw wrong("nomadNamespaces", text, "*, or names of namespaces such as default,prod");
+  return names;
 }
 
 function keyPrefix(name: SettingName, text: string): string {

@@ -1,5 +1,10 @@
+import { nomadServices } from "../clients/nomad-services.ts";
+import { openNomad } from "../clients/nomad.ts";
 import { createConsul, type Consul } from "../clients/consul.ts";
 import { ApiError } from "../clients/errors.ts";
+import type { NomadPlace } from "../controllers/agent-config/reload-nomad.ts";
+import type { Log } from "../engine/log.ts";
+import type { NomadSourceOptions } from "../engine/sources/sources.ts";
 import { openPacks } from "../engine/sources/packs.ts";
 import { Resolver } from "../engine/sources/snapshot.ts";
 import type { Config } from "./config.ts";
@@ -12,6 +17,22 @@ export function openConsul({ consul }: Config): Consul {
     ...(consul.namespace === undefined ? {} : { namespace: consul.namespace }),
     ...(consul.datacenter === undefined ? {} : { datacenter: consul.datacenter }),
   });
+}
+
+/** What Nomad adds to Consul's services. Undefined if it is not to. */
+export function nomadSource({ nomad }: Config, log?: Log): NomadSourceOptions | undefined {
+  if (!nomad.services) return undefined;
+  return {
+    nomad: nomadServices(openNomad(nomad)),
+    namespaces: nomad.namespaces,
+    onShared: (service, places) =>
+      log?.warn({ owner: service, places }, "service registered in several places counts as one"),
+  };
+}
+
+/** Nomad on this machine, for a reload of the Agent. */
+export function nomadPlace({ nomad }: Config): NomadPlace {
+  return { nomad: openNomad(nomad), ownAllocation: nomad.allocation };
 }
 
 /** The operator's id: as configured, else the Consul datacenter. */

@@ -6,8 +6,13 @@ import { foldCatalog, type Catalog } from "../engine/sources/catalog.ts";
 import { CONTROL_KEYS } from "../engine/sources/control.ts";
 import { isDocumentName, SENTINEL, type RawDocument } from "../engine/sources/documents.ts";
 import { readLeader, type Leader } from "../engine/leader/lease.ts";
+import { joinCatalogs } from "../engine/sources/nomad-catalog.ts";
+import { nomadCatalogPart } from "../engine/sources/nomad-source.ts";
+import type { NomadSourceOptions } from "../engine/sources/sources.ts";
 import { readOnce, SERVICES_REQUEST } from "../engine/sources/source.ts";
 import { parseStatus, type ServiceStatus } from "../engine/status/status.ts";
+import type { Config } from "./config.ts";
+import { nomadSource } from "./connect.ts";
 
 /** What a person told the operator by command. */
 export interface Order {
@@ -20,7 +25,7 @@ export interface Order {
 
 /** Everything that Consul says about the operator and its services. */
 export interface ClusterFacts {
-  /** Tags of every service. */
+  /** Tags of every service, Nomad's own included where they count. */
   readonly catalog: Catalog;
   readonly documents: ReadonlyMap<string, RawDocument>;
   readonly leader: Leader | undefined;
@@ -38,21 +43,18 @@ export interface ClusterFacts {
   readonly progress: Progress | undefined;
 }
 
-interface Prefixes {
-  readonly kvPrefix: string;
-  readonly statePrefix: string;
-}
-
 /**
  * Reads what there is to know, with a handful of calls whatever the number of services.
  *
  * @throws {ApiError} with the address or the right that is missing.
  */
-export async function readFacts(consul: Consul, { kvPrefix, statePrefix }: Prefixes): Promise<ClusterFacts> {
+export async function readFacts(consul: Consul, config: Config): Promise<ClusterFacts> {
+  const { kvPrefix, statePrefix } = config;
   const signal = AbortSignal.timeout(30_000);
   const hasRun = await ensureReadable(consul, kvPrefix);
-  const [catalog, documents, leader, statuses, orders, progress] = await Promise.all([
+  const [consuls, nomads, documents, leader, statuses, orders, progress] = await Promise.all([
     readOnce(consul, SERVICES_REQUEST, signal, (answer) => foldCatalog(new Map(), answer.body())),
+    readNomadServices(nomadSource(config), signal),
     consul.kvList(`${kvPrefix}/`, {}, signal),
     readLeader(consul, `${statePrefix}/leader`, signal),
     consul.kvList(`${statePrefix}/status/`, {}, signal),
@@ -60,7 +62,7 @@ export async function readFacts(consul: Consul, { kvPrefix, statePrefix }: Prefi
     readProgress(consul, statePrefix, signal),
   ]);
   return {
-    catalog,
+    catalog: joinCatalogs(undefined, consuls, nomads),
     documents: documentsOf(documents, `${kvPrefix}/`),
     leader,
     hasRun,
@@ -70,6 +72,18 @@ export async function readFacts(consul: Consul, { kvPrefix, statePrefix }: Prefi
     nodes: new Map(statuses.flatMap(({ text }) => nodeOf(parseNodeStatus(text)))),
     progress,
   };
+}
+
+/** @throws {ApiError} if Nomad's services count and can't be read: without them a list would be short of some. */
+async function readNomadServices(
+  options: NomadSourceOptions | undefined,
+  signal: AbortSignal,
+): Promise<Catalog> {
+  if (options === undefined) return new Map();
+  const part = nomadCatalogPart(options);
+  await part.confirm(signal);
+  if (part.known === undefined) throw part.error ?? new Error("Nomad's services were not read");
+  return part.known.tags;
 }
 
 function nodeOf(status: NodeStatus | undefined): readonly (readonly [string, NodeStatus])[] {

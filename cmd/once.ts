@@ -18,7 +18,7 @@ import { STATUS_KEYS } from "../engine/status/status.ts";
 import type { StatusStore } from "../engine/status/status-writer.ts";
 import { backups, readOrganisation, writeOrganisation } from "./backups.ts";
 import type { Config } from "./config.ts";
-import { clusterIdOf, openConsul, openResolver } from "./connect.ts";
+import { clusterIdOf, nomadPlace, nomadSource, openConsul, openResolver } from "./connect.ts";
 
 /** What `plan` and `apply` work with. */
 export interface Once {
@@ -55,7 +55,12 @@ const LAST_EVENTS_MS = 10_000;
 /** The controller role. @param term Without one nothing can be written. */
 export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapshot>> {
   const { config, consul, control, log, isDryRun, signal } = once;
-  const source = clusterSource({ consul, prefix: config.kvPrefix, beforeFirstRun: isDryRun });
+  const source = clusterSource({
+    consul,
+    prefix: config.kvPrefix,
+    beforeFirstRun: isDryRun,
+    nomad: nomadSource(config),
+  });
   const resolver = openResolver(config);
   const confirm = async (inner: AbortSignal): Promise<Snapshot> =>
     resolver.ofCluster(await source.confirm(inner), control.paused);
@@ -109,6 +114,7 @@ export async function nodeDuty(once: Once): Promise<Duty<NodeSnapshot>> {
     consul,
     prefix: config.kvPrefix,
     nodeName: config.nodeName,
+    nomad: nomadSource(config),
     beforeFirstRun: isDryRun,
   });
   const resolver = openResolver(config);
@@ -121,6 +127,7 @@ export async function nodeDuty(once: Once): Promise<Duty<NodeSnapshot>> {
     confdDir: config.confdDir,
     agentUrl: config.agentUrl,
     agentReload: config.agentReload,
+    nomadPlace: nomadPlace(config),
     receivers: config.receivers,
   };
   const options: PassOptions<NodeSnapshot> = {

@@ -48,6 +48,7 @@ export const SETTINGS = {
     value: "url",
     description: "this machine's Nomad agent, or unix://<path> of a task's API socket",
     default: "http://127.0.0.1:4646",
+    docsDefault: "http://127.0.0.1:4646; the API socket within a task of Nomad that has a token",
   },
   nomadToken: { env: ["NOMAD_TOKEN"], value: "token", description: "Nomad's token" },
   nomadTokenFile: {
@@ -67,6 +68,25 @@ export const SETTINGS = {
     flag: "--nomad-namespace",
     value: "name",
     description: "Nomad namespace of calls that name no other",
+  },
+  nomadServices: {
+    env: ["DD_OBSERVE_NOMAD_SERVICES"],
+    flag: "--nomad-services",
+    value: "on|off",
+    description: 'count services that Nomad registers itself (provider = "nomad"), from Nomad 1.3 on',
+    default: "off",
+  },
+  nomadNamespaces: {
+    env: ["DD_OBSERVE_NOMAD_NAMESPACES"],
+    flag: "--nomad-namespaces",
+    value: "names",
+    description: "Nomad namespaces whose services count, with commas between them; * for all",
+    default: "*",
+  },
+  nomadAllocId: {
+    env: ["NOMAD_ALLOC_ID"],
+    value: "id",
+    description: "the allocation that dd-observe itself runs in; Nomad sets it",
   },
   nomadConfigDir: {
     env: ["DD_OBSERVE_NOMAD_CONFIG_DIR"],
@@ -122,7 +142,8 @@ export const SETTINGS = {
     env: ["DD_OBSERVE_AGENT_RELOAD"],
     flag: "--agent-reload",
     value: "how",
-    description: "how the Agent learns of new files: none, poll, or command:<argv>",
+    description:
+      "how the Agent learns of new files: none, poll, command:<argv>, or nomad:<job>/<task>, which restarts the task, with ?signal=<name> to signal it instead",
     default: "none",
   },
   dogstatsd: {

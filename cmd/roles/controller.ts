@@ -13,7 +13,7 @@ import { Board } from "../../engine/status/board.ts";
 import { STATUS_KEYS } from "../../engine/status/status.ts";
 import { Intents, intentsPrefix } from "../../engine/status/intents.ts";
 import { backups, pruneBackups, readOrganisation, writeOrganisation } from "../backups.ts";
-import { openResolver } from "../connect.ts";
+import { nomadSource, openResolver } from "../connect.ts";
 import { follow, patiently, prepareKv, type Process } from "./process.ts";
 
 /** The controller role: takes part in the election, and keeps what is common to the cluster while it leads. A spare reads along. */
@@ -24,7 +24,12 @@ export async function runController(process: Process): Promise<void> {
 
   const resolver = openResolver(config);
   const feed = new Feed<ClusterState, Snapshot>(
-    clusterSource({ consul, prefix: config.kvPrefix, clock: settings.clock }),
+    clusterSource({
+      consul,
+      prefix: config.kvPrefix,
+      clock: settings.clock,
+      nomad: nomadSource(config, log),
+    }),
     (state, { paused }) => resolver.ofCluster(state, paused),
   );
   process.snapshot = () => feed.snapshot;

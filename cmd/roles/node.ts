@@ -12,7 +12,7 @@ import { Board } from "../../engine/status/board.ts";
 import { STATUS_KEYS } from "../../engine/status/status.ts";
 import { backups } from "../backups.ts";
 import type { Role } from "../config.ts";
-import { openResolver } from "../connect.ts";
+import { nomadPlace, nomadSource, openResolver } from "../connect.ts";
 import { follow, patiently, prepareKv, type Process } from "./process.ts";
 
 /** The node role: keeps the files of this machine. */
@@ -26,6 +26,7 @@ export async function runNode(process: Process, role: Role): Promise<void> {
     consul,
     prefix: config.kvPrefix,
     nodeName: config.nodeName,
+    nomad: nomadSource(config),
     // The controller's part reads all documents anyway, and the connections are few.
     ...(role === "all" ? { maxDocumentWatches: 0 } : {}),
   });
@@ -61,6 +62,7 @@ async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>):
     confdDir: config.confdDir,
     agentUrl: config.agentUrl,
     agentReload: config.agentReload,
+    nomadPlace: nomadPlace(config),
     receivers: config.receivers,
   };
   const { probeIntervalMs: intervalMs, receivers: addresses, statePrefix } = config;

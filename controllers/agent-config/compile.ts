@@ -70,19 +70,22 @@ function compileWish(wish: Wish, instances: readonly RawInstance[], place: Place
   const { check, conf } = pack;
   const key = keyOfFile({ check, service });
   const problems: Problem[] = [];
-  const bases = new Map<string, string>();
+  const places = new Map<string, EndpointPlace>();
   for (const instance of instances) {
     const found = endpointOf(wish, instance, place.allowedHosts, place.tagName);
     if ("reason" in found) problems.push(found);
-    else bases.set(found.endpoint, found.base);
+    else {
+      const nomadNamespace = instance.nomadNamespace ?? places.get(found.endpoint)?.nomadNamespace;
+      places.set(found.endpoint, { base: found.base, nomadNamespace });
+    }
   }
-  if (bases.size === 0)
+  if (places.size === 0)
     return { objects: [], held: new Map([[key, problems[0]?.message ?? "no usable instance"]]), problems };
 
   try {
     const filled = { ...variables, ...optionVariables(wish, options) };
     const settings = settingsOf(wish, options);
-    const config = configOf(conf, bases, {
+    const config = configOf(conf, places, {
       variables: filled,
       ...settings,
       onlyOne: place.isPlacedHere ? settings.onlyOne : {},
@@ -119,18 +122,26 @@ function settingsOf({ pack }: Wish, options: OptionValues): Settings {
   return { everywhere, onlyOne };
 }
 
+/** One endpoint, and what is known of it besides its URL. */
+interface EndpointPlace {
+  readonly base: string;
+  /** Of an instance that Nomad registered itself. */
+  readonly nomadNamespace: string | undefined;
+}
+
 function configOf(
   conf: PackConf,
-  bases: ReadonlyMap<string, string>,
+  places: ReadonlyMap<string, EndpointPlace>,
   { variables, everywhere, onlyOne }: Settings & { readonly variables: Variables },
 ): AgentConfig {
-  const endpoints = [...bases].sort(([a], [b]) => (a < b ? -1 : 1));
+  const endpoints = [...places].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     init_config: (fillIn(conf.init_config ?? {}, variables) ?? {}) as Record<string, unknown>,
-    instances: endpoints.map(([endpoint, base], at) =>
+    instances: endpoints.map(([endpoint, { base, nomadNamespace }], at) =>
       withSettings(fillIn(conf.instance, { ...variables, endpoint, base }) as Record<string, unknown>, {
         ...everywhere,
         ...(at === 0 ? onlyOne : {}),
+        ...(nomadNamespace === undefined ? {} : { tags: [`nomad_namespace:${nomadNamespace}`] }),
       }),
     ),
   };

@@ -166,25 +166,25 @@ export class Reloader {
   async #nomad(task: NomadTask, startedAtMs: number): Promise<ReloadOutcome> {
     const { log, nomad, timeoutMs = NOMAD_TIMEOUT_MS } = this.#options;
     const { job, task: name, signal } = task;
+    const late = AbortSignal.timeout(timeoutMs);
     try {
       if (nomad === undefined) throw new Error("Nomad is not configured here");
-      const allocations = await reloadNomadTask(task, nomad, AbortSignal.timeout(timeoutMs));
+      const allocations = await reloadNomadTask(task, nomad, late);
       log.info(
         { job, task: name, ...(signal === undefined ? {} : { signal }), allocations },
         "agent reloaded",
       );
       return { ok: true, startedAtMs, message: "" };
     } catch (error) {
-      const message = whyNomadFailed(error, timeoutMs);
+      const message = late.aborted ? `Nomad did not do it within ${timeoutMs / 1000} s` : inWords(error);
       log.error({ job, task: name, error: message }, "agent reload failed");
       return { ok: false, startedAtMs, message };
     }
   }
 }
 
-function whyNomadFailed(error: unknown, timeoutMs: number): string {
-  const { name, message } = toError(error);
-  if (name === "TimeoutError") return `Nomad did not do it within ${timeoutMs / 1000} s`;
+function inWords(error: unknown): string {
+  const { message } = toError(error);
   return error instanceof ApiError && error.hint !== undefined ? `${message}. ${error.hint}` : message;
 }
 

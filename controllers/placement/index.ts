@@ -105,7 +105,7 @@ export function placementRound(options: PlacementOptions): (signal: AbortSignal)
       const known = places.get(service);
       const before = node === undefined ? undefined : known?.node === node ? known : { node };
       const after = placeOf(service, before, {
-        what: wanted.get(service),
+        what: wanted.get(service) ?? (snapshot.unseen === undefined ? undefined : "unknown"),
         candidates: candidates.get(service),
         nowMs,
       });

@@ -49,7 +49,14 @@ function* statesOf(
     documents = patched(documents, new Map([[name, document]]));
     if (!name.startsWith("_")) {
       const tags = ["dd-observe"];
-      const one = { id: name, service: name, address: "127.0.0.1", port: port ?? 0, tags, meta: {} };
+      const one: RawInstance = {
+        id: name,
+        service: name,
+        address: "127.0.0.1",
+        port: port ?? 0,
+        tags,
+        meta: {},
+      };
       instances = patched(instances, new Map([[name, port === undefined ? undefined : [one]]]));
     }
     // A map that was read afresh has no history.

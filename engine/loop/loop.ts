@@ -10,7 +10,7 @@ import { scheduleNext } from "./next-pass.ts";
 import { noteIntents } from "./intent-log.ts";
 import { frozenNow } from "../plan/freeze.ts";
 import { keyOf, type Desired, type Plan } from "../plan/plan.ts";
-import { applyPolicies } from "../plan/policies.ts";
+import { applyPolicies, keepUnseen } from "../plan/policies.ts";
 import { Publisher } from "../status/publish.ts";
 import { planPass, reconcile, type PlanInput } from "./reconcile.ts";
 import { Referring, type Compiled } from "./referring.ts";
@@ -266,8 +266,9 @@ export class ControllerLoop<S extends Snapshot, Body> {
     const now = this.#clock.wallMs();
     const hasWish = (owner: string): boolean =>
       snapshot.services.has(owner) || desired.composed?.has(owner) === true;
-    this.#absence.note(plan, hasWish, now);
-    return applyPolicies(plan, {
+    const seen = keepUnseen(plan, hasWish, snapshot.unseen);
+    this.#absence.note(seen, hasWish, now);
+    return applyPolicies(seen, {
       controller: controller.name,
       desired,
       now,

@@ -51,7 +51,8 @@ export function tidy<S extends Snapshot>(
   snapshot: S | undefined,
   loops: readonly ControllerLoop<S, unknown>[],
 ): void {
-  if (snapshot === undefined || !loops.every((loop) => loop.isSettled)) return;
+  if (snapshot === undefined || snapshot.unseen !== undefined || !loops.every((loop) => loop.isSettled))
+    return;
   for (const service of board.services()) {
     if (snapshot.services.has(service) || board.isNeededElsewhere(service)) continue;
     if (loops.some((loop) => loop.owns(service) || loop.composes(service))) continue;

@@ -149,6 +149,20 @@ export function retain<Body>(plan: Plan<Body>, { isRetained }: PolicyGround<Body
   );
 }
 
+/** What is absent from a list that may not be whole is not gone. No grace period begins either. */
+export function keepUnseen<Body>(
+  plan: Plan<Body>,
+  hasWish: (owner: string) => boolean,
+  unseen: string | undefined,
+): Plan<Body> {
+  if (unseen === undefined) return plan;
+  return withhold(plan, (action) =>
+    action.type === "delete" && !hasWish(ownerOf(action))
+      ? { reason: "NotProven", message: `its wish is not to be seen, but ${unseen}` }
+      : undefined,
+  );
+}
+
 /** A service that flaps comes back within the grace period; only then it is really gone. */
 export function waitOutGrace<Body>(
   plan: Plan<Body>,

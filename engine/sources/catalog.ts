@@ -12,6 +12,8 @@ export interface RawInstance {
   /** Sorted, since Consul gives them in any order. */
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
+  /** Of an instance that Nomad registered itself: the namespace of its job. */
+  readonly nomadNamespace?: string;
 }
 
 /** Tags of every service, sorted, by its name. */

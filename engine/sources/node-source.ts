@@ -1,6 +1,6 @@
 import { ApiError, toError } from "../../clients/errors.ts";
 import type { BlockingRequest } from "../../clients/consul-read.ts";
-import { foldNode, type NodeView } from "./catalog.ts";
+import { foldNode, type Instances, type NodeView } from "./catalog.ts";
 import { backoffMs, systemClock } from "../clock.ts";
 import { DocumentWatches } from "./document-watches.ts";
 import {
@@ -13,6 +13,9 @@ import {
 } from "./documents.ts";
 import { Latest } from "./latest.ts";
 import { changedKeys } from "../plan/patch.ts";
+import { joinInstances, nomadInstances } from "./nomad-catalog.ts";
+import { nomadNodePart, type Registrations } from "./nomad-node.ts";
+import { unseenOf } from "./nomad-source.ts";
 import { Proof } from "./proof.ts";
 import {
   documentsRequest,
@@ -66,6 +69,20 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
   let documents: DocumentWatches | undefined;
   let given: NodeState | undefined;
   let mayReadServices = false;
+  const nomad = options.nomad === undefined ? undefined : nomadNodePart(options.nomad, clock);
+  let joined: Joined | undefined;
+
+  /** Consul's instances with Nomad's, as far as those are known. */
+  function joinedWith(consuls: NodeView): Pick<NodeState, "node" | "instances" | "unseen"> {
+    if (nomad === undefined) return consuls;
+    const { known } = nomad;
+    if (joined?.consuls !== consuls || joined.registrations !== known) {
+      const nomads = nomadInstances(joined?.nomads, known ?? [], consuls.node.address);
+      const instances = joinInstances(joined?.instances, consuls.instances, nomads);
+      joined = { consuls, registrations: known, nomads, instances };
+    }
+    return { node: consuls.node, instances: joined.instances, unseen: unseenOf(nomad) };
+  }
 
   /** A token that may read nodes but no services sees a node without services. */
   async function proveServices(signal: AbortSignal): Promise<void> {
@@ -97,17 +114,20 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
   }
 
   function whole(): NodeState | undefined {
-    if (view === undefined || nodeWatch?.state.error !== undefined) return undefined;
+    if (view === undefined || nodeWatch?.state.error !== undefined || nomad?.isAwaited === true)
+      return undefined;
     const found = documents?.whole();
     if (found === undefined) return undefined;
+    const all = joinedWith(view);
     if (
-      given?.node === view.node &&
-      given.instances === view.instances &&
+      given?.node === all.node &&
+      given.instances === all.instances &&
+      given.unseen === all.unseen &&
       changedKeys(given.documents, found).size === 0
     ) {
       return undefined;
     }
-    given = { node: view.node, instances: view.instances, documents: found };
+    given = { ...all, documents: found };
     return given;
   }
 
@@ -170,11 +190,16 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
           },
           signal,
         );
+        const look = (): void => {
+          if (view === undefined) return;
+          documents?.want(documentNames(joinedWith(view)));
+          give();
+        };
         follow(nodeWatch, latest, (value) => {
           view = value;
-          documents?.want(documentNames(value));
-          give();
+          look();
         });
+        nomad?.start(latest, look, signal);
         yield* latest.values(signal);
       } finally {
         ended.abort();
@@ -187,17 +212,26 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
         decodeNode(answer.body(), found),
       );
       await proveServices(signal);
-      const names = documentNames(node);
-      return { ...node, documents: pick(await readDocuments(names, signal), names) };
+      await nomad?.confirm(signal);
+      const all = joinedWith(node);
+      const names = documentNames(all);
+      return { ...all, documents: pick(await readDocuments(names, signal), names) };
     },
     get health() {
       const watches = [...(nodeWatch === undefined ? [] : [nodeWatch]), ...(documents?.watches ?? [])];
-      return healthOf(watches, given !== undefined, nameError);
+      return healthOf(watches, given !== undefined, { error: nameError, beside: nomad?.error });
     },
   };
 }
 
-function documentNames(view: NodeView): ReadonlySet<string> {
+interface Joined {
+  readonly consuls: NodeView;
+  readonly registrations: Registrations | undefined;
+  readonly nomads: Instances;
+  readonly instances: Instances;
+}
+
+function documentNames(view: Pick<NodeState, "instances">): ReadonlySet<string> {
   const services = [...view.instances.keys()].filter((name) => isDocumentName(name) && isPlain(name));
   return new Set([...RESERVED, ...services]);
 }

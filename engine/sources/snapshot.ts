@@ -27,6 +27,8 @@ export interface Snapshot {
   readonly paused: ReadonlySet<string>;
   /** When whoever has no wish that can be read is frozen: the windows of `_defaults`. */
   readonly freeze?: readonly FreezeWindow[] | "unreadable";
+  /** Why services may be missing: then nothing is deleted for being absent. Undefined if what is absent is gone. */
+  readonly unseen?: string | undefined;
 }
 
 /** What one machine's controllers compile from. */
@@ -92,13 +94,14 @@ export class Resolver {
 
   ofCluster(state: ClusterState, paused: ReadonlySet<string> = NONE): Snapshot {
     const services = this.#resolveAll(state.catalog, state.documents, true);
-    return { services, paused, freeze: this.#defaultFreeze() };
+    return { services, paused, freeze: this.#defaultFreeze(), unseen: state.unseen };
   }
 
   /** A node looks only at the services that it runs, whatever documents it can read. */
   ofNode(state: NodeState, { paused, placed }: Told = UNTOLD): NodeSnapshot {
     const services = this.#resolveAll(this.#tagsOn(state.instances), state.documents, false);
-    return { services, paused, placed, node: state.node, instances: state.instances };
+    const { node, instances, unseen } = state;
+    return { services, paused, placed, node, instances, unseen };
   }
 
   /** The same list as long as the document is the same. */

@@ -5,22 +5,27 @@ import type { ApiError } from "../../clients/errors.ts";
 import type { RawInstance } from "./catalog.ts";
 import type { Clock } from "../clock.ts";
 import type { RawDocument } from "./documents.ts";
+import type { NomadSourceOptions } from "./nomad-source.ts";
 import { refuseUnsure, Unproven, type Watch, type WatchState } from "./watch.ts";
 
-/** What the controller role needs of Consul, all of it read and proven. */
+/** What the controller role needs to know, all of it read and proven. */
 export interface ClusterState {
   /** Tags of every service, sorted, by its name. */
   readonly catalog: ReadonlyMap<string, readonly string[]>;
   /** In no particular order. */
   readonly documents: ReadonlyMap<string, RawDocument>;
+  /** Why services may be missing. Undefined if what is absent is gone. */
+  readonly unseen?: string | undefined;
 }
 
-/** What the node role needs of Consul, all of it read and proven. */
+/** What the node role needs to know, all of it read and proven. */
 export interface NodeState {
   readonly node: { readonly name: string; readonly address: string };
   readonly instances: ReadonlyMap<string, readonly RawInstance[]>;
   /** Of the services on this node, and the reserved ones that a node needs. */
   readonly documents: ReadonlyMap<string, RawDocument>;
+  /** Why services may be missing. Undefined if what is absent is gone. */
+  readonly unseen?: string | undefined;
 }
 
 export interface SourceHealth {
@@ -49,6 +54,8 @@ export interface Source<State> {
 
 export interface SourceOptions {
   readonly consul: Consul;
+  /** Nomad, if services that it registers itself count as well. */
+  readonly nomad?: NomadSourceOptions | undefined;
   /** Where documents lie, without a trailing slash: `observability`. */
   readonly prefix: string;
   readonly clock?: Clock | undefined;
@@ -111,7 +118,16 @@ export async function readOnce<T>(
   }
 }
 
-export function healthOf(watches: readonly Watch<unknown>[], ready: boolean, error?: ApiError): SourceHealth {
+/**
+ * @param error What is wrong besides the watches, and stops the source as they do.
+ * @param beside What is wrong and stops nothing: Consul's part goes on without Nomad's.
+ */
+export function healthOf(
+  watches: readonly Watch<unknown>[],
+  ready: boolean,
+  { error, beside }: { readonly error?: ApiError | undefined; readonly beside?: ApiError | undefined } = {},
+): SourceHealth {
   const states = watches.map((one) => one.state);
-  return { ready, watches: states, error: error ?? states.find((one) => one.error !== undefined)?.error };
+  const failed = states.find((one) => one.error !== undefined)?.error;
+  return { ready, watches: states, error: error ?? failed ?? beside };
 }
