@@ -3,6 +3,7 @@ import { measureBudget } from "../engine/budget/measure.ts";
 import { systemClock, type Clock } from "../engine/clock.ts";
 import { openLog } from "../engine/log.ts";
 import { createMetrics } from "../engine/metrics.ts";
+import { measureProcess } from "../engine/process-metrics.ts";
 import { startServer } from "../engine/server.ts";
 import type { Config, Role } from "./config.ts";
 import { clusterIdOf, openConsul } from "./connect.ts";
@@ -54,11 +55,14 @@ export async function startOperator(
     drained: drainDeadline(stop),
     boards: new Map(),
     checks: [],
+    watches: [],
     feeds: [],
     known: [],
     standing: undefined,
     snapshot: () => undefined,
   };
+
+  measureProcess(metrics.registry, () => process.watches.flatMap((watches) => watches()));
 
   // First, so that an address in use is seen before anything is written.
   const server = await startServer({

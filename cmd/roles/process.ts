@@ -32,6 +32,8 @@ export interface Process {
   readonly drained: AbortSignal;
   readonly boards: Map<string, Board>;
   readonly checks: (() => Check)[];
+  /** What is read from Consul at the moment. */
+  readonly watches: (() => readonly Readonly<WatchState>[])[];
   /** Feeds that must have a snapshot before the process is ready. */
   readonly feeds: { readonly snapshot: unknown }[];
   /** Services that the last term as the leader knew. */
@@ -132,9 +134,9 @@ function noteFeed(
   control: { readonly state: Readonly<WatchState> },
 ): void {
   process.feeds.push(feed);
-  process.checks.push(() =>
-    watchesMove([...feed.source.health.watches, control.state], STARTED_MS, Date.now()),
-  );
+  const watches = (): readonly Readonly<WatchState>[] => [...feed.source.health.watches, control.state];
+  process.watches.push(watches);
+  process.checks.push(() => watchesMove(watches(), STARTED_MS, Date.now()));
 }
 
 export function ready(process: Process, role: Role): Check {

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { Budget } from "../../engine/budget.ts";
 import { measureBudget } from "../../engine/budget/measure.ts";
 import { createMetrics } from "../../engine/metrics.ts";
+import { measureProcess } from "../../engine/process-metrics.ts";
 import { summarize } from "../../engine/status/status.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -24,6 +25,7 @@ const OTHERS = new Set(
 
 test("the metrics of operations.md are those of the program", async () => {
   const { registry } = createMetrics();
+  measureProcess(registry, () => []);
   measureBudget(registry, new Budget());
   const metrics = await registry.getMetricsAsJSON();
 
