@@ -120,6 +120,8 @@ job "dd-observe" {
 
     task "dd-observe" {
       driver = var.driver
+      # Of its own sandbox, so that it may write the folder of the allocation; raw_exec is whoever Nomad is.
+      user = var.driver == "raw_exec" ? "" : "root"
 
       dynamic "config" {
         for_each = var.driver == "docker" ? [var.image] : []
@@ -146,6 +148,16 @@ job "dd-observe" {
           source      = artifact.value
           destination = "local/dd-observe"
           mode        = "file"
+        }
+      }
+
+      # So that the folder is there.
+      dynamic "template" {
+        for_each = var.confd_dir == "" ? ["Files of the Datadog Agent, by dd-observe.\n"] : []
+        content {
+          data        = template.value
+          destination = "${NOMAD_ALLOC_DIR}/data/conf.d/README"
+          change_mode = "noop"
         }
       }
 
