@@ -141,3 +141,13 @@ test("the socket that Nomad gives a task is an address too", async () => {
 
   expect(await nomad.statusLeader()).toBe("t /v1/status/leader?namespace=ml");
 });
+
+test("a server that is not well is named, though Nomad calls it too many requests", async () => {
+  const fake = await start();
+  const nomad = openNomad({ address: fake.url });
+  expect(await nomad.serverHealth()).toEqual({ isHealthy: true, sick: [] });
+
+  fake.state.sickServers.add("node-1.global");
+
+  expect(await nomad.serverHealth()).toEqual({ isHealthy: false, sick: ["node-1.global"] });
+});

@@ -16,6 +16,8 @@ export interface NomadSelf {
   readonly nodeId: string | undefined;
   readonly isServer: boolean;
   readonly isClient: boolean;
+  /** Where the servers reach it, as they name their leader: `10.0.0.1:4647`. `""` if it doesn't say. */
+  readonly rpcAddress: string;
   /** The live `telemetry` by the names of Go's fields, `DataDogAddr`, as they were when the agent started. */
   readonly telemetry: Readonly<Record<string, unknown>>;
   /** Configuration files that were loaded at its start, with their paths as Nomad sees them. */
@@ -31,6 +33,13 @@ export interface NomadNode {
   readonly status: string;
   readonly eligibility: string;
   readonly version: string;
+}
+
+/** Whether the servers agree with one another and all take part. */
+export interface NomadServers {
+  readonly isHealthy: boolean;
+  /** Names of those that are not. */
+  readonly sick: readonly string[];
 }
 
 export interface NomadAllocation {
@@ -76,6 +85,8 @@ export interface Nomad {
   /** `""` while no server leads. */
   statusLeader(signal?: AbortSignal): Promise<string>;
   statusPeers(signal?: AbortSignal): Promise<readonly string[]>;
+  /** What the leader thinks of all servers. */
+  serverHealth(signal?: AbortSignal): Promise<NomadServers>;
   nodes(signal?: AbortSignal): Promise<readonly NomadNode[]>;
   /** Undefined if there is no such node. */
   node(id: string, signal?: AbortSignal): Promise<NomadNode | undefined>;
@@ -123,6 +134,17 @@ export function openNomad(options: NomadOptions): Nomad {
       const tried = "list Nomad's servers";
       const { text } = await connection.call({ path: "/status/peers", tried }, signal);
       return parse(z.array(z.string()), text, tried);
+    },
+    async serverHealth(signal) {
+      const tried = "ask for the health of Nomad's servers";
+      const right = 'operator { policy = "read" }';
+      // 429 is how it says that one of them is not well.
+      const { text } = await connection.call(
+        { path: "/operator/autopilot/health", tried, right },
+        signal,
+        [429],
+      );
+      return serversFrom(parse(serversWire, text, tried));
     },
     async nodes(signal) {
       const tried = "list Nomad's nodes";
@@ -197,6 +219,7 @@ const selfWire = z.object({
     Datacenter: text,
     NodeName: text,
     Region: text,
+    AdvertiseAddrs: z.object({ RPC: text }).nullish(),
     Telemetry: z.record(z.string(), z.unknown()).nullish(),
     Files: z.array(z.string()).nullish(),
     Version: z.object({ Version: text, VersionPrerelease: text }).nullish(),
@@ -222,8 +245,21 @@ function selfFrom({ config, stats, member }: z.output<typeof selfWire>): NomadSe
     nodeId: stats?.client?.node_id,
     isServer: stats?.nomad?.server === "true",
     isClient: stats?.client !== undefined,
+    rpcAddress: config.AdvertiseAddrs?.RPC ?? "",
     telemetry: config.Telemetry ?? {},
     files: config.Files ?? [],
+  };
+}
+
+const serversWire = z.object({
+  Healthy: z.boolean(),
+  Servers: z.array(z.object({ Name: text, Healthy: z.boolean().catch(false) })).nullish(),
+});
+
+function serversFrom({ Healthy, Servers }: z.output<typeof serversWire>): NomadServers {
+  return {
+    isHealthy: Healthy,
+    sick: (Servers ?? []).flatMap((server) => (server.Healthy ? [] : [server.Name])),
   };
 }
 

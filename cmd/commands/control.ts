@@ -2,6 +2,13 @@ import { userInfo } from "node:os";
 
 import type { Consul } from "../../clients/consul.ts";
 import { isPausedByWish } from "../../crds/resolve.ts";
+import {
+  IDLE,
+  parseProgress,
+  progressText,
+  RESTART_KEYS,
+  type Step,
+} from "../../controllers/nomad-telemetry/restart/progress.ts";
 import { CONTROL_KEYS } from "../../engine/sources/control.ts";
 import type { ServiceStatus } from "../../engine/status/status.ts";
 import type { Call } from "../call.ts";
@@ -97,10 +104,16 @@ export async function resume({ args, flags, terminal, env }: Call): Promise<numb
   const service = args[0] ?? "";
   const { consul, config, facts } = await open(flags, env);
   const key = CONTROL_KEYS.paused(config.statePrefix, service);
-  const order = await consul.kvGet(key);
-  if (order === undefined) expectKnown(service, facts);
-  else await consul.kvDelete(key);
   const { out, paint } = terminal;
+  const failed = service === "_nomad" ? await forgetFailedRestart(consul, config) : undefined;
+  if (failed !== undefined)
+    out(
+      `${paint("green", "resumed")} the rolling restart of Nomad agents, which stopped at ${failed.node}: ${failed.message}\n`,
+    );
+  const order = await consul.kvGet(key);
+  if (order !== undefined) await consul.kvDelete(key);
+  else if (failed === undefined) expectKnown(service, facts);
+  else return 0;
   if (order !== undefined)
     out(`${paint("green", "resumed")} ${service}, paused ${orderInWords(parseOrder(order.text))}\n`);
   const elsewhere = pausedElsewhere(service, facts, config);
@@ -110,6 +123,24 @@ export async function resume({ args, flags, terminal, env }: Call): Promise<numb
   }
   if (order === undefined) out(`${service} is not paused\n`);
   return 0;
+}
+
+/**
+ * Lets a rolling restart go on that stopped at a failure.
+ *
+ * @returns what had failed; undefined if nothing had.
+ */
+async function forgetFailedRestart(
+  consul: Consul,
+  { statePrefix }: Config,
+): Promise<Step<"failed"> | undefined> {
+  const key = RESTART_KEYS.progress(statePrefix);
+  const entry = await consul.kvGet(key, { consistent: true });
+  const read = parseProgress(entry?.text);
+  if (entry === undefined || !read.ok || read.progress.step !== "failed") return undefined;
+  // Another person may have been faster, and a machine may have begun since.
+  const isForgotten = await consul.kvPut(key, progressText(IDLE), { cas: entry.modifyIndex });
+  return isForgotten ? read.progress : undefined;
 }
 
 /** Where a wish itself says `paused: true`, and how to take it out. */

@@ -100,6 +100,8 @@ export class NomadState {
   /** `""` while no server leads. */
   leader = "127.0.0.1:4647";
   peers: readonly string[] = ["127.0.0.1:4647"];
+  /** Servers that autopilot calls unhealthy, by name. */
+  readonly sickServers = new Set<string>();
   /** As the process started with it. */
   telemetry: Record<string, unknown> = {};
   files: readonly string[] = [];

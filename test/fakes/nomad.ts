@@ -221,6 +221,8 @@ function readOf(state: NomadState, asked: Asked): Answered | undefined {
   switch (first) {
     case "services":
       return state.has("1.3.0") ? servicesOf(state, asked) : undefined;
+    case "operator":
+      return path.slice(2).join("/") === "autopilot/health" ? serverHealth(state) : undefined;
     case "nodes":
       return { status: 200, json: [...state.nodes.values()].map((node) => nodeStub(state, node)) };
     case "node": {
@@ -328,6 +330,7 @@ function self(state: NomadState): unknown {
     config: {
       Region: "global",
       Datacenter: "dc1",
+      AdvertiseAddrs: { HTTP: "127.0.0.1:4646", RPC: state.peers[0] ?? "", Serf: "127.0.0.1:4648" },
       NodeName: state.nodeName,
       Telemetry: state.telemetry,
       Files: state.files.length === 0 ? null : state.files,
@@ -341,6 +344,33 @@ function self(state: NomadState): unknown {
         ? { nomad: { server: "true", leader: String(state.leader !== ""), leader_addr: state.leader } }
         : {}),
     },
+  };
+}
+
+/** As autopilot of the leader sees them: 429 if one is not well, 500 while nobody leads. */
+function serverHealth(state: NomadState): Answered {
+  if (state.leader === "") return { status: 500, text: "No cluster leader" };
+  const servers = state.peers.map((address, index) => {
+    const name = `${index === 0 ? state.nodeName : `server-${index}`}.global`;
+    return {
+      Address: address,
+      Healthy: !state.sickServers.has(name),
+      ID: address,
+      LastContact: "0s",
+      LastIndex: state.index,
+      LastTerm: 2,
+      Leader: address === state.leader,
+      Name: name,
+      SerfStatus: "alive",
+      StableSince: "2026-11-22T07:00:00Z",
+      Version: state.version,
+      Voter: true,
+    };
+  });
+  const isHealthy = servers.every(({ Healthy }) => Healthy);
+  return {
+    status: isHealthy ? 200 : 429,
+    json: { FailureTolerance: 0, Healthy: isHealthy, Servers: servers },
   };
 }
 

@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, test } from "vitest";
 
+import {
+  IDLE,
+  parseProgress,
+  progressText,
+  RESTART_KEYS,
+  type Progress,
+} from "../../controllers/nomad-telemetry/restart/progress.ts";
 import { fillUsually, lead, startCommandWorld, type CommandWorld } from "../builders/command-world.ts";
 
 const running: CommandWorld[] = [];
@@ -50,6 +57,21 @@ describe("pause and resume", () => {
     expect(exit).toBe(1);
     expect(out).toContain("still paused:");
     expect(out).toContain(where.replace("the ", ""));
+  });
+
+  test("a restart of Nomad agents that stopped at a failure goes on by resume _nomad", async () => {
+    const world = await startWorld();
+    const since = "2026-01-01T00:00:00.000Z";
+    const failed: Progress = { step: "failed", node: "node-1", generation: 7, since, message: "no answer" };
+    const key = RESTART_KEYS.progress("dd-observe");
+    world.consul.put(key, progressText(failed));
+
+    const { exit, out } = await world.run("resume _nomad");
+
+    expect(exit).toBe(0);
+    expect(out).toContain("resumed the rolling restart of Nomad agents, which stopped at node-1: no answer");
+    const stored = world.consul.state.keys.get(key)?.Value ?? "";
+    expect(parseProgress(Buffer.from(stored, "base64").toString())).toEqual({ ok: true, progress: IDLE });
   });
 
   test("an unknown service and a malformed hash are refused", async () => {

@@ -52,9 +52,9 @@ export type Decision =
   | { readonly do: "write"; readonly progress: Progress }
   /** Say who is next, and take a machine off the list. */
   | { readonly do: "handOn"; readonly done: string | undefined }
-  | { readonly do: "runCommand" }
+  | { readonly do: "runCommand"; readonly announced: Step<"restarting"> }
   /** Put the last good file in place; run the command too if Nomad is not up. */
-  | { readonly do: "rollBack"; readonly runs: boolean };
+  | { readonly do: "rollBack"; readonly announced: Step<"rollingBack">; readonly runs: boolean };
 
 /** A machine that is next and doesn't begin while the lock is free is gone. */
 export const TURN_MS = 120_000;
@@ -124,7 +124,7 @@ function goOn(progress: Step<"restarting">, view: View): Decision {
       : write(undo(progress, view, `the restart command failed: ${command.message}`));
   // A process that died after it wrote the record may or may not have run it. A second restart harms nothing.
   if (command.state === "notRun") {
-    if (!isStale(progress, view)) return { do: "runCommand" };
+    if (!isStale(progress, view)) return { do: "runCommand", announced: progress };
     if (progress.attempt < MOST_ATTEMPTS) return write(again(progress, view, view.comeBackMs));
     const message = `it was tried ${progress.attempt} times, and dd-observe ended each time`;
     return write(agent.isUp ? failed(progress, view, message) : undo(progress, view, message));
@@ -155,7 +155,7 @@ function settle(progress: Step<"settling">, view: View): Decision {
 function rollBack(progress: Step<"rollingBack">, view: View): Decision {
   const { message } = progress;
   if (view.command.state === "notRun") {
-    if (!isStale(progress, view)) return { do: "rollBack", runs: !view.agent.isUp };
+    if (!isStale(progress, view)) return { do: "rollBack", announced: progress, runs: !view.agent.isUp };
     return progress.attempt < MOST_ATTEMPTS
       ? write(again(progress, view, view.comeBackMs))
       : write(failed(progress, view, `${message}. Going back was tried ${progress.attempt} times`));

@@ -165,9 +165,7 @@ class World {
   #act(machine: Machine, decision: Decision, version: number, commandFails: boolean): void {
     // Consul's check-session and cas, and the look at the lock and at the clock before a command.
     if (this.lock !== machine.name || this.version !== version) return;
-    const { progress } = this;
-    if ((decision.do === "runCommand" || decision.do === "rollBack") && "since" in progress)
-      if (isStale(progress, this)) return;
+    if ("announced" in decision && isStale(decision.announced, this)) return;
     if (decision.do === "write") {
       if (decision.progress.step === "restarting") this.#noteBegin(machine, decision.progress.generation);
       this.#write(decision.progress);
