@@ -8,7 +8,7 @@ import type { RequestInit } from "node-fetch";
 import { buildRequest, type Operation } from "./datadog-request.ts";
 import { ApiError, toError } from "./errors.ts";
 import { openGate, retryAfterMs, type AnswerHeaders, type Gate, type Priority } from "./gate.ts";
-import { guardedAgents } from "./guarded-agents.ts";
+import { guardedAgents, type Mandate } from "./guarded-agents.ts";
 
 export interface DatadogSettings {
   readonly apiKey: string;
@@ -23,10 +23,10 @@ export interface DatadogSettings {
   /** Nothing but GET leaves this machine. For dry runs. */
   readonly readOnly?: boolean | undefined;
   /**
-   * Throws if nothing may be sent any more, by clocks alone: asked at the last moment, since a call may have waited
-   * for its turn, and a process may have been stopped meanwhile.
+   * Without it nothing is sent. Asked at the last moment, since a call may have waited for its turn, and a process may
+   * have been stopped meanwhile.
    */
-  readonly maySend?: (() => void) | undefined;
+  readonly mandate?: Mandate | undefined;
 }
 
 /** What a call is about. The names are those of the controllers. */
@@ -114,7 +114,7 @@ export class DatadogTransport {
     let response: ResponseContext;
     let text: string;
     try {
-      this.#maySend();
+      this.#settings.mandate?.mustHold();
       response = await configuration.httpApi.send(request);
       text = await response.body.text();
     } catch (error) {
@@ -166,7 +166,7 @@ export class DatadogTransport {
       ]);
     // The errors that it logs are thrown as well.
     (logger as { setLevel(level: string): void }).setLevel("silent");
-    const agents = guardedAgents(() => this.#maySend());
+    const agents = guardedAgents(this.#settings.mandate);
     return createConfiguration({
       baseServer: new BaseServerConfiguration(this.url, {}),
       authMethods: { apiKeyAuth: apiKey, appKeyAuth: appKey },
@@ -186,10 +186,6 @@ export class DatadogTransport {
         });
       },
     });
-  }
-
-  #maySend(): void {
-    this.#settings.maySend?.();
   }
 
   /** A server may print what it was sent, in an error most of all. */

@@ -66,7 +66,7 @@ async function post(
 
 test.for(PROTOCOLS)("hands out a connection by %s, and uses it again", async (protocol) => {
   const server = await serve(protocol);
-  const agents = guardedAgents(() => undefined);
+  const agents = guardedAgents();
 
   const answers = [await post(protocol, agents, server.port), await post(protocol, agents, server.port)];
 
@@ -79,8 +79,11 @@ test.for(PROTOCOLS)(
   "a connection by %s that stands too late carries nothing, and its request fails with the reason",
   async (protocol) => {
     const server = await serve(protocol);
-    const agents = guardedAgents(() => {
-      throw new Error("the term is over");
+    const agents = guardedAgents({
+      signal: new AbortController().signal,
+      mustHold() {
+        throw new Error("the term is over");
+      },
     });
 
     await expect(post(protocol, agents, server.port)).rejects.toThrow("the term is over");
@@ -91,7 +94,21 @@ test.for(PROTOCOLS)(
 );
 
 test.for(PROTOCOLS)("a connection by %s that can't be made fails its request", async (protocol) => {
-  const agents = guardedAgents(() => undefined);
+  const agents = guardedAgents();
 
   await expect(post(protocol, agents, 1)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+});
+
+test.for(PROTOCOLS)("resets a connection by %s when the mandate ends, in use or not", async (protocol) => {
+  const server = await serve(protocol);
+  const term = new AbortController();
+  const agents = guardedAgents({ signal: term.signal, mustHold: () => undefined });
+  await post(protocol, agents, server.port);
+  const socket = server.requests[0]!.socket;
+  const reset = once(socket, "error");
+
+  term.abort();
+
+  // Closed in order, the other side would see an end and no error.
+  expect(await reset).toMatchObject([{ code: "ECONNRESET" }]);
 });

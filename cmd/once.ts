@@ -74,7 +74,7 @@ export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapsho
     ...commonDeps(once, "cluster", store),
     datadog: config.datadog,
     budget: new Budget(),
-    ...(term === undefined ? {} : { maySend: () => term.mustHold() }),
+    mandate: term,
     openIntents: (controller) => intents.agesOf(controller),
     organisation: await readOrganisation(consul, config.statePrefix, signal),
     onOrganisation: isDryRun

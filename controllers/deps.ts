@@ -1,3 +1,4 @@
+import type { Mandate } from "../clients/guarded-agents.ts";
 import type { ReceiverAddresses } from "../clients/receiver-address.ts";
 import type { NomadPlace } from "./agent-config/reload-nomad.ts";
 import type { Policy } from "../crds/policy.ts";
@@ -35,8 +36,8 @@ export interface ClusterDeps extends CommonDeps {
   };
   /** One for all controllers: they call the same API. */
   readonly budget: Budget;
-  /** Throws if nothing may be sent to Datadog any more. Asked just before each call. */
-  readonly maySend?: (() => void) | undefined;
+  /** Without it nothing is sent to Datadog. Absent where one process alone may write, or none. */
+  readonly mandate?: Mandate | undefined;
   /** The system's own if absent. */
   readonly clock?: Clock | undefined;
   /** The Datadog organisation that was written to last, if it is remembered. */

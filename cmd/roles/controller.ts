@@ -102,7 +102,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     clock: settings.clock,
     datadog: config.datadog,
     budget: process.budget,
-    maySend: () => term.mustHold(),
+    mandate: { signal: abort, mustHold: () => term.mustHold() },
     organisation: organisation.id,
     onOrganisation: (id: number) => writeOrganisation(config.statePrefix, id, store, log),
   };

@@ -20,7 +20,7 @@ export function connect(deps: ClusterDeps): Connection | undefined {
   if (apiKey === undefined || appKey === undefined) return undefined;
   let connection = connections.get(deps);
   if (connection === undefined) {
-    const settings = { url, apiKey, appKey, timeoutMs, gate: deps.budget, maySend: deps.maySend };
+    const settings = { url, apiKey, appKey, timeoutMs, gate: deps.budget, mandate: deps.mandate };
     const transport = new DatadogTransport({ ...settings, readOnly: deps.isDryRun });
     const reader = datadogReader(transport);
     const organisation = new Organisation({

@@ -303,13 +303,18 @@ test("a distribution tells one volume alone", async () => {
 function transportOfTerm(url: string, sends: number) {
   const term = new AbortController();
   let asked = 0;
-  const maySend = (): void => {
+  const mustHold = (): void => {
     asked++;
     if (asked > sends)
       term.abort(new ApiError("go on as the leader", "the session is over", { failure: "conflict" }));
     term.signal.throwIfAborted();
   };
-  const transport = new DatadogTransport({ ...KEYS, url, timeoutMs: 1_000, maySend });
+  const transport = new DatadogTransport({
+    ...KEYS,
+    url,
+    timeoutMs: 1_000,
+    mandate: { signal: term.signal, mustHold },
+  });
   return { transport, signal: term.signal, asked: () => asked };
 }
 
