@@ -1,3 +1,4 @@
+import { loadDatadogClient } from "../../clients/datadog-warm.ts";
 import { changeReporter } from "../../controllers/change-events/index.ts";
 import { watchCost } from "../../controllers/cost/index.ts";
 import { watchArrival } from "../../controllers/metrics-arrival/index.ts";
@@ -53,12 +54,22 @@ function noteStanding(process: Process, standing: Standing): void {
   process.standing = standing;
   process.metrics.leader.set(standing.role === "leader" ? 1 : 0);
   if (before?.role === standing.role) return;
+  if (standing.role === "spare") void warmUp(process);
   if (standing.role === "unknown") process.log.warn({ error: standing.error.message }, "leadership unknown");
   else
     process.log.info(
       standing.role === "leader" ? { epoch: standing.epoch } : { leader: standing.leader?.holder },
       standing.role === "leader" ? "leading" : "standing by",
     );
+}
+
+/** A spare has read the wishes already; what else a leader needs before its first write is loaded as well. */
+async function warmUp({ config, log }: Process): Promise<void> {
+  if (config.datadog.apiKey === undefined || config.datadog.appKey === undefined) return;
+  const startedAt = performance.now();
+  // What can't be loaded fails the first call as well, and says so there.
+  await loadDatadogClient().catch(() => undefined);
+  log.debug({ durationMs: Math.round(performance.now() - startedAt) }, "warmed up");
 }
 
 /** How often old backups are looked for. */
