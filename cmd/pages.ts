@@ -86,6 +86,7 @@ async function describeProcess({
       : await readProgress(consul, config.statePrefix).catch(() => undefined);
   return {
     role,
+    holder: config.holder,
     clusterId,
     version: VERSION,
     node: process.versions.node,

@@ -99,11 +99,11 @@ async function read(path, etag) {
   return { etag: answer.headers.get("etag") ?? undefined, value: await answer.json() };
 }
 
-function showProcess({ role, clusterId, version, node, standing, leader, consul, progress, limits }) {
+function showProcess({ role, holder, clusterId, version, node, standing, leader, consul, progress, limits }) {
   view.role = role;
   const words =
     standing?.role === "leader"
-      ? ["leads", "good"]
+      ? [`leads: ${holder}`, "good"]
       : standing?.role === "spare" || leader !== undefined
         ? [
             `${role === "node" ? "node" : "stands by"}; the leader is ${leader?.holder ?? "nobody"}`,

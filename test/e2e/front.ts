@@ -21,6 +21,8 @@ export interface Front {
   url: string;
   mode: FrontMode;
   readonly requests: readonly FrontedRequest[];
+  /** Requests that are held up at the moment. */
+  readonly hanging: number;
   /** POST, PUT and DELETE that went through, validations not counted. */
   readonly writes: readonly FrontedRequest[];
   /** Lets everything through again. What hung is cut off. */
@@ -36,6 +38,9 @@ export async function startFront(target: string): Promise<Front> {
     url: "",
     mode: "pass",
     requests,
+    get hanging() {
+      return hanging.size;
+    },
     get writes() {
       return requests.filter(({ method, path }) => method !== "GET" && !path.endsWith("/validate"));
     },
