@@ -195,6 +195,7 @@ describe("a document", () => {
     world.consul.put("observability/ray", "team: ml\n");
     await world.run("apply --role controller");
 
+    const aDashboard = /\/dashboard\/[\w-]{8,}$/;
     expect(applied.exit).toBe(0);
     expect(made).toMatchObject([
       {
@@ -202,7 +203,8 @@ describe("a document", () => {
           name: "ray",
           owner: "ml",
           links: [
-            { name: "Dashboard", url: expect.stringMatching(/\/dashboard\/[\w-]{8,}$/) as string },
+            { name: "Dashboard infrastructure-overview", url: expect.stringMatching(aDashboard) as string },
+            { name: "Dashboard resource-utilization", url: expect.stringMatching(aDashboard) as string },
             { name: "Monitors" },
           ],
         },

@@ -100,7 +100,7 @@ describe("get", () => {
 
     const services = JSON.parse((await world.run("get services ray -o json")).out) as readonly object[];
 
-    expect(services).toMatchObject([{ name: "ray", pack: "ray", monitors: 7, nodes: ["node-1"] }]);
+    expect(services).toMatchObject([{ name: "ray", pack: "ray", monitors: 10, nodes: ["node-1"] }]);
   });
 
   test.for([

@@ -41,7 +41,7 @@ describe("pause and resume", () => {
     expect(monitorsWhilePaused).toBe(0);
     expect(described.out).toContain('it is paused by command by ada at 2026-01-01T00:00:00.000Z ("a test")');
     expect(resumed.out).toContain("resumed ray");
-    expect(world.datadog.monitors.size).toBe(7);
+    expect(world.datadog.monitors.size).toBe(10);
   });
 
   test.for([

@@ -52,7 +52,7 @@ describe("plan", () => {
     world.register("ray", ["dd-observe"]);
     await world.run("apply");
 
-    expect(await world.run("plan")).toEqual({ exit: 0, out: "Nothing to do: 10 as wished.\n", err: "" });
+    expect(await world.run("plan")).toEqual({ exit: 0, out: "Nothing to do: 14 as wished.\n", err: "" });
   });
 
   test("asks Datadog with --validate whether it would take each change, and makes none", async () => {
@@ -78,7 +78,7 @@ describe("plan", () => {
 
     const json = JSON.parse((await world.run("plan -o json")).out) as { summary: object };
 
-    expect(json.summary).toMatchObject({ create: 11, update: 0, delete: 0, problems: 1 });
+    expect(json.summary).toMatchObject({ create: 15, update: 0, delete: 0, problems: 1 });
     expect((await world.run("plan -o yaml --role node")).out).toContain("type: create");
   });
 
@@ -114,10 +114,10 @@ describe("apply", () => {
 
     expect(first).toMatchObject({ exit: 2, err: "" });
     await expect(first.out).toMatchFileSnapshot(golden("apply"));
-    expect(world.datadog.monitors.size).toBe(8);
+    expect(world.datadog.monitors.size).toBe(11);
     expect([...(await world.files()).keys()]).toContain("ray.d/dd-observe-ray.yaml");
     expect(world.datadog.writes).toBe(writes);
-    expect(second.out).toContain("1 problem; 11 as wished.");
+    expect(second.out).toContain("1 problem; 15 as wished.");
     expect(world.consul.state.keys.get("dd-observe/leader")?.Session).toBeUndefined();
   });
 
@@ -145,7 +145,7 @@ describe("apply", () => {
 
     expect(exit).toBe(0);
     expect(err).toContain("waiting for node-9/1");
-    expect(world.datadog.monitors.size).toBe(7);
+    expect(world.datadog.monitors.size).toBe(10);
   });
 
   test("counts the grace period on from one run to the next", async () => {
@@ -164,10 +164,10 @@ describe("apply", () => {
 
     expect(inGrace.exit).toBe(2);
     expect(inGrace.out).toContain("InGrace");
-    expect(after.out).toContain("8 deleted");
+    expect(after.out).toContain("11 deleted");
     expect(world.datadog.monitors.size).toBe(0);
     expect(world.consul.state.keys.has(key)).toBe(false);
-    expect([...world.consul.state.keys.keys()].filter((name) => name.includes("/backups/"))).toHaveLength(8);
+    expect([...world.consul.state.keys.keys()].filter((name) => name.includes("/backups/"))).toHaveLength(11);
   });
 
   test("stops at the brake, and goes on once a person has approved", async () => {
@@ -189,10 +189,10 @@ describe("apply", () => {
     expect(listed.out).toContain("BrakeEngaged");
     expect(described.out).toContain(`dd-observe approve ${hash}`);
     expect(approval).toMatchObject({ exit: 0 });
-    expect(approval.out).toContain("this pass would delete 7 of 7 objects");
+    expect(approval.out).toContain("this pass would delete 10 of 10 objects");
     expect(approval.out).toContain("services: ray");
     expect(again.out).toContain('is approved already by ada at 2026-01-01T00:00:00.000Z ("it is gone")');
-    expect(after.out).toContain("7 deleted");
+    expect(after.out).toContain("10 deleted");
   });
 
   test("tells of each write that Datadog refuses, and does the others", async () => {
@@ -210,6 +210,6 @@ describe("apply", () => {
 
     expect(exit).toBe(1);
     expect(out).toMatch(/The value provided for\s+parameter\s+'query'\s+is\s+invalid/);
-    expect(out).toContain("8 created, 1 failed; 0 as wished.");
+    expect(out).toContain("12 created, 1 failed; 0 as wished.");
   });
 });
