@@ -157,6 +157,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
               consul,
               statePrefix: config.statePrefix,
               clusterId,
+              alsoFromNomad: config.nomad.services,
               snapshot: () => feed.snapshot,
               board,
               store,

@@ -22,6 +22,8 @@ export interface PlacementOptions {
   readonly log: Log;
   /** How often it is looked whether the chosen machines are still there. */
   readonly intervalMs: number;
+  /** True where Nomad's own services count, of which Consul shows no instances. */
+  readonly alsoFromNomad?: boolean | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -191,7 +193,7 @@ function changesOf(
  * reported on the service.
  */
 async function findCandidates(
-  { consul, statePrefix }: PlacementOptions,
+  { consul, statePrefix, alsoFromNomad = false }: PlacementOptions,
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<{
@@ -203,10 +205,12 @@ async function findCandidates(
   const prefix = STATUS_KEYS.ofNodes(statePrefix);
   const reported = new Set((await consul.kvKeys(prefix, signal)).map((key) => key.slice(prefix.length)));
   let unread: string | undefined;
+  const living = alsoFromNomad ? await readLiving(consul, signal) : undefined;
   for (let at = 0; at < names.length; at += CONCURRENCY) {
     await Promise.all(
       names.slice(at, at + CONCURRENCY).map(async (service) => {
-        const alive = await readAlive(consul, service, signal);
+        // Of a service that only Nomad has, the nodes that run it are those that say so.
+        const alive = (await readAlive(consul, service, signal)) ?? living;
         if (alive === undefined) {
           // Nobody runs it, or nobody may be seen that does.
           if ([...reported].some((name) => name.endsWith(`/${service}`)))
@@ -252,6 +256,27 @@ async function readAlive(
     const isDead = (Checks ?? []).some((one) => one.CheckID === "serfHealth" && one.Status === "critical");
     return Node?.Node === undefined || isDead ? [] : [Node.Node];
   });
+}
+
+/** Names of all nodes that Consul's own membership doesn't know to be dead. Undefined if none at all is shown. */
+async function readLiving(consul: Consul, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  const right = 'node_prefix "" { policy = "read" }';
+  const tried = "read the machines of the cluster";
+  const all = await readOnce(
+    consul,
+    { path: "/catalog/nodes", tried, right },
+    signal,
+    (answer) => answer.body() as readonly { readonly Node: string }[],
+  );
+  const critical = await readOnce(
+    consul,
+    { path: "/health/state/critical", tried, right },
+    signal,
+    (answer) => answer.body() as readonly { readonly Node: string; readonly CheckID: string }[],
+  );
+  if (all.length === 0) return undefined;
+  const dead = new Set(critical.filter(({ CheckID }) => CheckID === "serfHealth").map(({ Node }) => Node));
+  return all.map(({ Node }) => Node).filter((name) => !dead.has(name));
 }
 
 function wordsOf(error: unknown): string {

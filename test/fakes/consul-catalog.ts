@@ -56,11 +56,23 @@ export async function answerCatalog(asked: Asked, state: ConsulState): Promise<A
   }
 }
 
-/** `/v1/health/service/<name>`: the checks of the nodes only; instances have none. */
+/** `/v1/health/service/<name>` and `/v1/health/state/<state>`: the checks of the nodes only; instances have none. */
 export async function answerHealth(asked: Asked, state: ConsulState): Promise<Answered> {
   const [, , what = "", name = ""] = asked.path.split("/");
-  if (what !== "service") return { status: 404 };
+  if (what !== "service" && what !== "state") return { status: 404 };
   const denied = asked.acl === "deny" || asked.acl === "keyListPolicy";
+  if (what === "state") {
+    return await answerRead(asked, state, {
+      topic: "services",
+      catalog: true,
+      evaluate() {
+        const nodes = denied ? [] : [...state.nodes.values()];
+        const checks = nodes.filter(({ Node }) => state.deadNodes.has(Node) === (name === "critical"));
+        const json = checks.map((node) => serfHealth(node, name === "critical"));
+        return { index: state.tables.nodes, answer: { status: 200, json } };
+      },
+    });
+  }
   return await answerRead(asked, state, {
     topic: `service/${name}`,
     catalog: true,

@@ -37,7 +37,7 @@ function register(fake: FakeConsul, node: string, service = "registry"): void {
 }
 
 /** The leader's rounds alone, in fast time. */
-async function world() {
+async function world({ alsoFromNomad = false }: { readonly alsoFromNomad?: boolean } = {}) {
   const fake = await startFakeConsul();
   onTestFinished(async () => await fake[Symbol.asyncDispose]());
   const packs = loadPacks([packFolder({ registry: REGISTRY_PACK })]);
@@ -62,6 +62,7 @@ async function world() {
       store: async (ops) => await consul.txn(ops),
       log: SILENT,
       intervalMs: 60_000,
+      alsoFromNomad,
       clock,
     });
   let round = begin();
@@ -99,6 +100,18 @@ test("nobody is chosen before a node role has reported, and then one is", async 
     reason: "Chosen",
     message: "agent.catalog: on node-2 only",
   });
+});
+
+test("a service that only Nomad has is done by a node that says that it runs it, and is alive", async () => {
+  const { fake, look, placed } = await world({ alsoFromNomad: true });
+  for (const node of ["node-2", "node-3", "node-4"]) fake.state.registerNode(node, "10.0.0.9");
+  fake.state.deadNodes.add("node-2");
+  fake.put("dd-observe/status/nodes/node-2/registry", "{}");
+  fake.put("dd-observe/status/nodes/node-4/registry", "{}");
+
+  await look();
+
+  expect(placed()).toBe("node-4");
 });
 
 test("the choice stays when others come, over a change of leaders, and while its option is off", async () => {
