@@ -26,6 +26,8 @@ export interface CatalogInstance {
   readonly port: number;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
+  /** Of an instance that Nomad registered itself: the namespace of its job. */
+  readonly nomadNamespace?: string;
 }
 
 /** What Consul's own checks say of an instance, or of the node that it runs on. */

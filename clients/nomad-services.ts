@@ -11,6 +11,8 @@ export interface NomadService {
   readonly service: string;
   readonly namespace: string;
   readonly allocation: string;
+  /** The id of Nomad's node. */
+  readonly node: string;
   /** `""` if it has none. */
   readonly address: string;
   /** 0 if it has none. */
@@ -30,6 +32,7 @@ export interface NomadServices {
    * Whether the token may read what a namespace runs. Asked of a single thing, since lists leave out what may not be read.
    */
   mayRead(namespace: string, signal: AbortSignal): Promise<boolean>;
+  ofName(service: string, namespace: string, signal: AbortSignal): Promise<readonly NomadService[]>;
   /** Undefined if there is no such allocation any more. */
   ofAllocation(
     id: string,
@@ -81,6 +84,13 @@ export function nomadServices(nomad: Pick<Nomad, "agentSelf" | "node" | "connect
       const answer = await connection.call({ path, query: { namespace }, tried }, signal, [403, 404]);
       return answer.status !== 403;
     },
+    async ofName(service, namespace, signal) {
+      const tried = `read the instances of the service "${service}" in Nomad`;
+      const path = `/service/${encodeURIComponent(service)}`;
+      const right = READ_JOB(namespace);
+      const answer = await connection.call({ path, query: { namespace }, tried, right }, signal);
+      return parseServices(answer.text, tried);
+    },
     async ofAllocation(id, namespace, signal) {
       const tried = `read the services of the allocation ${id}`;
       const path = `/allocation/${encodeURIComponent(id)}/services`;
@@ -101,6 +111,7 @@ const serviceWire = z.object({
   ServiceName: z.string(),
   Namespace: z.string(),
   AllocID: z.string(),
+  NodeID: z.string(),
   Address: z.string(),
   Port: z.number(),
   Tags: z.array(z.string()).nullish(),
@@ -115,6 +126,7 @@ function parseServices(text: string, tried: string): readonly NomadService[] {
       service: wire.ServiceName,
       namespace: wire.Namespace,
       allocation: wire.AllocID,
+      node: wire.NodeID,
       address: wire.Address,
       port: wire.Port,
       tags: (wire.Tags ?? []).toSorted(),

@@ -28,6 +28,7 @@ import {
   type EffectiveField,
   type OriginGround,
 } from "./origins.ts";
+import { instancesOf } from "./instances.ts";
 import { conditionsOf, filesOf, viewOf, type ServiceView, type WrittenCondition } from "./service-view.ts";
 import { why, type Finding } from "./why.ts";
 
@@ -86,7 +87,7 @@ export async function describeService(look: Look, service: string): Promise<Desc
     tagName: config.tagName,
   };
   const wish = resolution?.state === "accepted" ? resolution.wish : undefined;
-  const instances = tags === undefined ? [] : await consul.catalogService(service);
+  const instances = tags === undefined ? [] : await instancesOf(consul, config, service);
   const nodes = [...new Set(instances.map(({ node }) => node))].sort();
   const { monitors, held, notAsked } = await viewMonitors(look, (owner) => owner === service);
   const fields = fieldsOf(resolution, ground);

@@ -7,12 +7,10 @@ import { CONTROL_KEYS } from "../engine/sources/control.ts";
 import { isDocumentName, SENTINEL, type RawDocument } from "../engine/sources/documents.ts";
 import { readLeader, type Leader } from "../engine/leader/lease.ts";
 import { joinCatalogs } from "../engine/sources/nomad-catalog.ts";
-import { nomadCatalogPart } from "../engine/sources/nomad-source.ts";
-import type { NomadSourceOptions } from "../engine/sources/sources.ts";
 import { readOnce, SERVICES_REQUEST } from "../engine/sources/source.ts";
 import { parseStatus, type ServiceStatus } from "../engine/status/status.ts";
 import type { Config } from "./config.ts";
-import { nomadSource } from "./connect.ts";
+import { readNomadCatalog } from "./instances.ts";
 
 /** What a person told the operator by command. */
 export interface Order {
@@ -54,7 +52,7 @@ export async function readFacts(consul: Consul, config: Config): Promise<Cluster
   const hasRun = await ensureReadable(consul, kvPrefix);
   const [consuls, nomads, documents, leader, statuses, orders, progress] = await Promise.all([
     readOnce(consul, SERVICES_REQUEST, signal, (answer) => foldCatalog(new Map(), answer.body())),
-    readNomadServices(nomadSource(config), signal),
+    readNomadCatalog(config, signal),
     consul.kvList(`${kvPrefix}/`, {}, signal),
     readLeader(consul, `${statePrefix}/leader`, signal),
     consul.kvList(`${statePrefix}/status/`, {}, signal),
@@ -62,7 +60,7 @@ export async function readFacts(consul: Consul, config: Config): Promise<Cluster
     readProgress(consul, statePrefix, signal),
   ]);
   return {
-    catalog: joinCatalogs(undefined, consuls, nomads),
+    catalog: joinCatalogs(undefined, consuls, nomads?.tags ?? new Map()),
     documents: documentsOf(documents, `${kvPrefix}/`),
     leader,
     hasRun,
@@ -72,18 +70,6 @@ export async function readFacts(consul: Consul, config: Config): Promise<Cluster
     nodes: new Map(statuses.flatMap(({ text }) => nodeOf(parseNodeStatus(text)))),
     progress,
   };
-}
-
-/** @throws {ApiError} if Nomad's services count and can't be read: without them a list would be short of some. */
-async function readNomadServices(
-  options: NomadSourceOptions | undefined,
-  signal: AbortSignal,
-): Promise<Catalog> {
-  if (options === undefined) return new Map();
-  const part = nomadCatalogPart(options);
-  await part.confirm(signal);
-  if (part.known === undefined) throw part.error ?? new Error("Nomad's services were not read");
-  return part.known.tags;
 }
 
 function nodeOf(status: NodeStatus | undefined): readonly (readonly [string, NodeStatus])[] {

@@ -11,6 +11,7 @@ import { readLeader, type Leader } from "../../engine/leader/lease.ts";
 import { parseStatus, STATUS_KEYS, type ServiceStatus } from "../../engine/status/status.ts";
 import type { Config } from "../config.ts";
 import { openResolver } from "../connect.ts";
+import { instancesOf } from "../instances.ts";
 import { parseOrder, type ClusterFacts, type Order } from "../facts.ts";
 import type { Look } from "../look.ts";
 import type { Learnt } from "./step.ts";
@@ -48,7 +49,7 @@ export interface ServiceFacts {
 export async function gatherService(consul: Consul, config: Config, service: string): Promise<ServiceFacts> {
   const { kvPrefix, statePrefix } = config;
   const [instances, checks, document, defaults, order, leader, placed, status, self] = await Promise.all([
-    learn(consul.catalogService(service)),
+    learn(instancesOf(consul, config, service)),
     learn(consul.healthChecks(service)),
     learn(readDocument(consul, kvPrefix, service)),
     learn(readDocument(consul, kvPrefix, "_defaults")),

@@ -219,6 +219,8 @@ function readOf(state: NomadState, asked: Asked): Answered | undefined {
   const { method, path, query } = asked;
   const [, first = "", id = "", part] = path;
   switch (first) {
+    case "service":
+      return state.has("1.3.0") ? instancesOf(state, asked, id) : undefined;
     case "services":
       return state.has("1.3.0") ? servicesOf(state, asked) : undefined;
     case "operator":
@@ -268,6 +270,17 @@ function servicesOf(state: NomadState, { query, mayRead }: Asked): Answered {
   if (namespace !== "*" && !mayRead(namespace)) return DENIED;
   const headers = { "x-nomad-index": String(state.services.index) };
   return { status: 200, json: state.services.list(namespace, mayRead), headers };
+}
+
+function instancesOf(state: NomadState, { query, mayRead }: Asked, name: string): Answered {
+  const namespace = query.get("namespace") ?? "default";
+  if (!mayRead(namespace)) return DENIED;
+  const all = [...state.services.registrations.values()];
+  return {
+    status: 200,
+    json: all.filter((one) => one.ServiceName === name && one.Namespace === namespace),
+    headers: { "x-nomad-index": String(state.services.index) },
+  };
 }
 
 /** An unknown node has none, and so has one whose allocations may not be read. */
