@@ -81,7 +81,7 @@ export function nomadServices(nomad: Pick<Nomad, "agentSelf" | "node" | "connect
     async mayRead(namespace, signal) {
       const path = `/job/${NO_JOB}/allocations`;
       const tried = `read the namespace "${namespace}" of Nomad`;
-      const answer = await connection.call({ path, query: { namespace }, tried }, signal, [403, 404]);
+      const answer = await connection.call({ path, query: { namespace }, tried }, signal, [403]);
       return answer.status !== 403;
     },
     async ofName(service, namespace, signal) {

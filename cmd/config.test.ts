@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { afterAll, expect, test } from "vitest";
 
@@ -104,9 +104,24 @@ test.for<[string, Flags, Env, RegExp]>([
   ["a cluster's id", { clusterId: "a b" }, {}, /--cluster-id/],
   ["a level", { logLevel: "loud" }, {}, /trace, debug, info, warn, error, silent/],
   ["a file that isn't there", { policy: "/nowhere" }, {}, /a file that can be read/],
+  ["a namespace", { nomadNamespaces: "prod,b c" }, {}, /--nomad-namespaces or DD_OBSERVE_NOMAD_NAMESPACES/],
   ["a folder that isn't there", { packsDir: "/nowhere" }, {}, /a folder that exists/],
 ])("names %s that cannot be used, and what it must be", ([, flags, env, message]) => {
   expect(() => readConfig(flags, env)).toThrow(message);
+});
+
+test("within a task of Nomad that has a token, its API's socket is Nomad's address", () => {
+  const dir = dirname(file("api.sock", ""));
+  const env = { NOMAD_SECRETS_DIR: dir, NOMAD_TOKEN: "t" };
+
+  expect(readConfig({}, env).nomad.address).toBe(`unix://${dir}/api.sock`);
+  expect(readConfig({}, { NOMAD_SECRETS_DIR: dir }).nomad.address).toBe("http://127.0.0.1:4646");
+  expect(readConfig({ nomadAddr: "10.0.0.1:4646" }, env).nomad.address).toBe("http://10.0.0.1:4646");
+});
+
+test("all namespaces of Nomad count unless some are named", () => {
+  expect(readConfig({}, {}).nomad).toMatchObject({ services: false, namespaces: "all" });
+  expect(readConfig({ nomadNamespaces: "default, prod" }, {}).nomad.namespaces).toEqual(["default", "prod"]);
 });
 
 test("says where a policy file is wrong", () => {

@@ -153,6 +153,23 @@ test("asks once where two instances share an endpoint", () => {
   expect(endpoints).toHaveLength(1);
 });
 
+test("the metrics of an instance that Nomad registered have its namespace, and no others do", () => {
+  const own = instance({ id: "ray-1", tags: ["dd-observe", "dd-observe.port=9001"] });
+  const nomads = instance({
+    id: "ray-2",
+    tags: ["dd-observe", "dd-observe.port=9002"],
+    nomadNamespace: "prod",
+  });
+
+  const { file } = compile([own, nomads]);
+
+  expect(
+    file?.instances.map(({ tags }) =>
+      (tags as readonly string[]).filter((tag) => tag.startsWith("nomad_namespace:")),
+    ),
+  ).toEqual([[], ["nomad_namespace:prod"]]);
+});
+
 test.for(["169.254.169.254", "::ffff:169.254.169.254", "metadata.google.internal", "0.0.0.0"])(
   "keeps what stands there, and says why, if the only instance is at %s",
   (address) => {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { hashOf } from "../hash.ts";
 import { Memory } from "./memory.ts";
 import { diff, keyOf, type Desired, type DesiredObject, type ObservedObject, type Plan } from "./plan.ts";
-import { applyPolicies, hashOfDeletes, hashToApprove, type PolicyGround } from "./policies.ts";
+import { applyPolicies, hashOfDeletes, hashToApprove, keepUnseen, type PolicyGround } from "./policies.ts";
 
 const NOW = 1_000_000;
 
@@ -212,6 +212,25 @@ test("the hash of deletions doesn't depend on their order, and names one set onl
       expect(hashOfDeletes("files", deletes(a))).not.toBe(hashOfDeletes("toys", deletes(a)));
     }),
   );
+});
+
+test("while services may be missing, only objects of a service that is there are deleted", () => {
+  const { plan } = planOf([want("web/new")], [have("web/old"), have("gone/down")]);
+  const hasWish = (owner: string): boolean => owner === "web";
+
+  const kept = keepUnseen(plan, hasWish, "Nomad's services are not known yet");
+
+  expect(kept.actions.map((action) => `${action.type} ${keyOf(action)}`).sort()).toEqual([
+    "create web/new",
+    "delete web/old",
+  ]);
+  expect(kept.withheld).toMatchObject([
+    {
+      reason: "NotProven",
+      message: "its wish is not to be seen, but Nomad's services are not known yet",
+    },
+  ]);
+  expect(keepUnseen(plan, hasWish, undefined)).toBe(plan);
 });
 
 test("policies never add an action, and lose none", () => {

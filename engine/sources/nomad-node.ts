@@ -21,7 +21,7 @@ export type Registrations = readonly NomadService[];
  * allocation changes, as often after as before it, and nothing wakes for that but the whole cluster's list. The last
  * is repeated for as long as the allocation lives.
  */
-const READ_AFTER_MS = [0, 2_000, 10_000, 60_000] as const;
+const READ_AFTER_MS = [0, 300, 2_000, 10_000, 60_000] as const;
 
 /**
  * Watches one machine's services by one blocking read of its allocations, and one read of its own for each
