@@ -91,13 +91,10 @@ test("requests that come while one runs are done by one more", async () => {
   const { nomad, reloader } = await world("nomad:datadog/agent");
   nomad.state.addAllocation({ id: "here", jobId: "datadog", taskNames: ["agent"] });
 
-  for (let at = 0; at < 20; at++) {
-    reloader.request();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  for (let at = 0; at < 20; at++) reloader.request();
   await reloader.idle();
 
-  expect(restartsOf(nomad)["here/agent"]).toBeLessThanOrEqual(2);
+  expect(restartsOf(nomad)).toEqual({ "here/agent": 2 });
   expect(reloader.last).toMatchObject({ ok: true });
 });
 
