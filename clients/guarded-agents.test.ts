@@ -5,8 +5,10 @@ import type { AddressInfo } from "node:net";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { guardedAgents } from "./guarded-agents.ts";
+import { guardedAgents, type Mandate } from "./guarded-agents.ts";
 
+/** Of a term that goes on. */
+const HELD: Mandate = { signal: new AbortController().signal, mustHold: () => undefined };
 const PROTOCOLS = ["http", "https"] as const;
 type Protocol = (typeof PROTOCOLS)[number];
 
@@ -66,7 +68,7 @@ async function post(
 
 test.for(PROTOCOLS)("hands out a connection by %s, and uses it again", async (protocol) => {
   const server = await serve(protocol);
-  const agents = guardedAgents();
+  const agents = guardedAgents(HELD);
 
   const answers = [await post(protocol, agents, server.port), await post(protocol, agents, server.port)];
 
@@ -94,7 +96,7 @@ test.for(PROTOCOLS)(
 );
 
 test.for(PROTOCOLS)("a connection by %s that can't be made fails its request", async (protocol) => {
-  const agents = guardedAgents();
+  const agents = guardedAgents(HELD);
 
   await expect(post(protocol, agents, 1)).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });

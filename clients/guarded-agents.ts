@@ -26,9 +26,14 @@ const OPTIONS = { keepAlive: true, scheduling: "lifo" } as const;
  * A new connection is handed out once it stands, and only if the mandate holds then: a process may be stopped while it
  * connects, and when it wakes up, the system reports the connection before any timer runs. When the mandate ends,
  * connections are reset: merely closed, the system would go on sending what it has for a minute, and a network that
- * works again would deliver it.
+ * works again would deliver it. Without a mandate there is nothing to guard.
  */
 export function guardedAgents(mandate?: Mandate): GuardedAgents {
+  if (mandate === undefined) return { http: new HttpAgent(OPTIONS), https: new HttpsAgent(OPTIONS) };
+  return agentsUnder(mandate);
+}
+
+function agentsUnder(mandate: Mandate): GuardedAgents {
   const open = new Set<Socket>();
   const dial = (options: unknown): Socket => {
     // Agents pass on what net.connect takes; their types say less.
@@ -52,7 +57,7 @@ export function guardedAgents(mandate?: Mandate): GuardedAgents {
   const drop = (): void => {
     for (const socket of open) socket.resetAndDestroy();
   };
-  mandate?.signal.addEventListener("abort", drop, { once: true });
+  mandate.signal.addEventListener("abort", drop, { once: true });
   return { http: new Http(OPTIONS), https: new Https(OPTIONS) };
 }
 
@@ -61,7 +66,7 @@ function onceItStands(
   socket: Duplex | null | undefined,
   event: "connect" | "secureConnect",
   connected: Connected,
-  mandate: Mandate | undefined,
+  mandate: Mandate,
 ): undefined {
   if (socket === null || socket === undefined) return undefined;
   const failed = (error: Error): void => connected(error, socket);
@@ -69,7 +74,7 @@ function onceItStands(
   socket.once(event, () => {
     socket.off("error", failed);
     try {
-      mandate?.mustHold();
+      mandate.mustHold();
     } catch (error) {
       socket.destroy();
       connected(error as Error, socket);
