@@ -42,7 +42,7 @@ function probesOf(
   { allowed, clusterId, tagName }: ProbeGround & { readonly allowed: readonly string[] },
 ): readonly Probe[] {
   const { pack } = wish;
-  const { hasFile, probe, expects } = packParts(wish, clusterId);
+  const { hasFile, probe, expects, hints } = packParts(wish, clusterId);
   // A check that reads something else than metrics' text says by `probe` how it is proven.
   const readsMetrics = hasFile && pack.conf?.instance["openmetrics_endpoint"] !== undefined;
   if (probe === undefined && !readsMetrics) return [];
@@ -52,7 +52,7 @@ function probesOf(
     const found = endpointOf(wish, instance, allowed, tagName);
     if ("reason" in found) continue;
     const url = probe?.path === undefined ? found.endpoint : found.base + probe.path;
-    byUrl.set(url, { url, format: probe?.format ?? "openmetrics", expects, hints: pack.hints });
+    byUrl.set(url, { url, format: probe?.format ?? "openmetrics", expects, hints });
   }
   return [...byUrl.values()].sort((a, b) => (a.url < b.url ? -1 : 1));
 }

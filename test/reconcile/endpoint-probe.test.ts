@@ -21,7 +21,7 @@ check: openmetrics
 expects:
   - { metric: queue_depth, hint: Start it with --metrics. }
   - { regex: "^queue_consumers" }
-hints: { unreachable: Start the exporter., "403": Allow this machine. }
+hints: { unreachable: "Start the exporter of \${service}.", "403": Allow this machine. }
 setup: None.
 sources: [https://example.com]
 `,
@@ -192,7 +192,7 @@ test("of two instances the one that is down is named", async () => {
 
   expect(condition()).toMatchObject({
     reason: "EndpointUnreachable",
-    message: `1 of 2 endpoints: http://127.0.0.1:${down.port}/metrics can't be read: nobody listens there (connection refused). Start the exporter`,
+    message: `1 of 2 endpoints: http://127.0.0.1:${down.port}/metrics can't be read: nobody listens there (connection refused). Start the exporter of queue`,
   });
 });
 

@@ -9,7 +9,7 @@ const HOST: Readonly<Record<string, KnownName>> = {
   "system.mem.pct_usable": { type: "gauge", unit: "fraction" },
 };
 
-/** Counters that AI agents send by convention. */
+/** Counters that AI agents send by convention, over DogStatsD. */
 const AGENTS: readonly string[] = [
   ...["completed", "failed", "retried"].map((name) => `ai.agent.tasks.${name}`),
   ...["requested", "granted", "rejected"].map((name) => `ai.agent.human_approval.${name}`),
@@ -22,5 +22,5 @@ const AGENTS: readonly string[] = [
 /** What is known of metrics that no pack has, by name. */
 export const OTHER_METRICS: ReadonlyMap<string, KnownName> = new Map([
   ...Object.entries(HOST),
-  ...AGENTS.map((name): [string, KnownName] => [name, { type: "count" }]),
+  ...AGENTS.map((name): [string, KnownName] => [name, { type: "rate" }]),
 ]);
