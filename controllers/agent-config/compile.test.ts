@@ -5,7 +5,7 @@ import type { Pack } from "../../crds/pack.ts";
 import { STRICT_POLICY, type Policy } from "../../crds/policy.ts";
 import { resolve, type Resolution } from "../../crds/resolve.ts";
 import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
-import { loadPacks } from "../../engine/sources/packs.ts";
+import { loadPacks, openPacks } from "../../engine/sources/packs.ts";
 import type { RawInstance } from "../../engine/sources/sources.ts";
 import { packFolder, REGISTRY_PACK } from "../../test/builders/pack-folder.ts";
 import { exampleGround, examplePack } from "../../test/builders/packs.ts";
@@ -282,6 +282,29 @@ test("an unchanged service costs no second compile", () => {
   const second = compileOnce({ ...snapshot, services: new Map(snapshot.services) }).objects.get("ray/ray");
 
   expect(second?.body).toBe(first?.body);
+});
+
+test("a file is written without a look at dashboards and tables of metrics, which a node never reads", () => {
+  const asked: string[] = [];
+  const ray = new Proxy(openPacks([]).get("ray")!, {
+    get: (pack, name) => {
+      asked.push(String(name));
+      return Reflect.get(pack, name) as unknown;
+    },
+  });
+  const ground = exampleGround({ packs: new Map([["ray", ray]]), policy: STRICT_POLICY });
+  const text = "monitors: {node-cpu: {critical: 90}}\n";
+  const resolution = resolve("ray", ["dd-observe"], { text, generation: 7 }, ground)!;
+
+  const { objects } = compileAgentConfig({ clusterId: "dc1", policy: STRICT_POLICY, tagName: "dd-observe" })({
+    ...snapshotOf([instance()], undefined),
+    services: new Map([["ray", resolution]]),
+  });
+
+  expect([...objects.keys()]).toEqual(["ray/ray"]);
+  expect(asked).toContain("conf");
+  expect(asked).not.toContain("dashboards");
+  expect(asked).not.toContain("metrics");
 });
 
 describe("an option that takes effect on one machine", () => {

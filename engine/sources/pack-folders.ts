@@ -90,18 +90,34 @@ export function readFiles(dirs: readonly string[]): Parsed<LayeredFiles> {
   const files: Partial<Record<PackFile, Layered>> = {};
   const found = new Set<PackFile>();
   for (const name of PACK_FILES) {
-    const texts = dirs.flatMap((dir) => readText(path.join(dir, name), name !== "pack.yaml", problems));
-    if (texts.length > 0) found.add(name);
-    const whole = layered(
-      texts.length > 0 ? texts : [{ owner: path.join(dirs.at(-1)!, name), text: "{}" }],
-      PACK_FILE_LIMITS,
-    );
-    if (whole.ok) files[name] = whole.value;
-    else problems.push(...whole.problems);
+    const file = readLayeredFile(dirs, name);
+    if (!file.ok) problems.push(...file.problems);
+    else {
+      files[name] = file.value.layers;
+      if (file.value.isFound) found.add(name);
+    }
   }
   if (problems.length > 0) return { ok: false, problems };
   // Every name has its file, or else there is a problem.
   return { ok: true, value: { files: files as LayeredFiles["files"], found } };
+}
+
+/** One file of a pack, put together from all of its folders, the lowest first. */
+export function readLayeredFile(
+  dirs: readonly string[],
+  name: PackFile,
+): Parsed<{ readonly layers: Layered; readonly isFound: boolean }> {
+  const problems: Problem[] = [];
+  const texts = dirs.flatMap((dir) => readText(path.join(dir, name), name !== "pack.yaml", problems));
+  const isFound = texts.length > 0;
+  const layers = layered(
+    isFound ? texts : [{ owner: path.join(dirs.at(-1)!, name), text: "{}" }],
+    PACK_FILE_LIMITS,
+  );
+  if (!layers.ok) problems.push(...layers.problems);
+  return layers.ok && problems.length === 0
+    ? { ok: true, value: { layers: layers.value, isFound } }
+    : { ok: false, problems };
 }
 
 function readText(file: string, isOptional: boolean, problems: Problem[]): readonly LayerText[] {

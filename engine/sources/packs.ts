@@ -1,5 +1,7 @@
 import path from "node:path";
 
+import type { z } from "zod";
+
 import type { Parsed } from "../../crds/document.ts";
 import { readLayers } from "../../crds/layers.ts";
 import { packFaults } from "../../crds/pack-check.ts";
@@ -13,9 +15,17 @@ import {
   packSlos,
   type Pack,
 } from "../../crds/pack.ts";
+import type { PackFile } from "../../crds/pack-fault.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
 import { hasFile, SHIPPED } from "../shipped.ts";
-import { foldersOf, packFolders, readFiles, type LayeredFiles, type PackFolders } from "./pack-folders.ts";
+import {
+  foldersOf,
+  packFolders,
+  readFiles,
+  readLayeredFile,
+  type LayeredFiles,
+  type PackFolders,
+} from "./pack-folders.ts";
 
 export const BUILT_IN_PACKS = path.join(SHIPPED, "packs");
 
@@ -68,7 +78,7 @@ class PacksOnDemand implements ReadonlyMap<string, Pack> {
     if (dir === undefined) return undefined;
     let pack = this.#read.get(name);
     if (pack === undefined) {
-      pack = loadPack(dir, this.#folders);
+      pack = isBuiltIn(dir) ? readBuiltIn(dir, this.#folders) : loadPack(dir, this.#folders);
       this.#read.set(name, pack);
     }
     return pack;
@@ -96,10 +106,44 @@ class PacksOnDemand implements ReadonlyMap<string, Pack> {
 }
 
 function loadPack(dir: string, folders: PackFolders): Pack {
-  const pack = readPack(dir, folders);
-  if (pack.ok) return pack.value;
-  const problems = pack.problems.map((problem) => formatProblem(problem)).join("\n  ");
+  return orThrow(dir, readPack(dir, folders));
+}
+
+function orThrow<Value>(dir: string, parsed: Parsed<Value>): Value {
+  if (parsed.ok) return parsed.value;
+  const problems = parsed.problems.map((problem) => formatProblem(problem)).join("\n  ");
   throw new Error(`Cannot load pack ${path.basename(dir)}:\n  ${problems}`);
+}
+
+/**
+ * A pack that comes along. Its dashboards and its table of metrics are most of its text, and no node needs them: they are
+ * read when they are first asked for. Whether its files fit one another, tests have seen.
+ */
+function readBuiltIn(dir: string, folders: PackFolders): Pack {
+  const dirs = orThrow(dir, foldersOf(dir, folders));
+  const read = <Schema extends z.ZodType>(name: PackFile, schema: Schema): z.output<Schema> =>
+    orThrow(dir, readLayers(orThrow(dir, readLayeredFile(dirs, name)).layers, schema));
+  const manifest = read("pack.yaml", packManifest);
+  const pack = packOf({
+    manifest,
+    conf: manifest.check === undefined ? undefined : read("conf.yaml", packConf),
+    monitors: read("monitors.yaml", packMonitors),
+    slos: read("slos.yaml", packSlos),
+    dashboards: {},
+    metrics: { metrics: {}, others: {}, asked: {} },
+  });
+  let dashboards: Pack["dashboards"] | undefined;
+  let metrics: Pack["metrics"] | undefined;
+  return {
+    ...pack,
+    get dashboards() {
+      return (dashboards ??= read("dashboards.yaml", packDashboards));
+    },
+    get metrics() {
+      return (metrics ??= read("metrics.yaml", packMetrics));
+    },
+    origin: { isBuiltIn: true, folders: dirs },
+  };
 }
 
 /**
