@@ -5,6 +5,7 @@ import fetch, { type Response } from "node-fetch";
 
 import { networkError, type Attempt, type TokenSource } from "./consul-connection.ts";
 import { ApiError, toError, type ApiFailure } from "./errors.ts";
+import { codeOf } from "./file-error.ts";
 
 export interface NomadOptions {
   /** `http://127.0.0.1:4646`, or `unix:///…/api.sock` of the API that a task finds in its secrets folder. */
@@ -120,7 +121,7 @@ async function call(
   const signal = outer === undefined ? late : AbortSignal.any([outer, late]);
   let answer: NomadAnswer;
   try {
-    answer = await send(connection, request, signal);
+    answer = await sendAgain(connection, request, signal);
     if (answer.status === 403 && (await connection.renewToken()))
       answer = await send(connection, request, signal);
   } catch (error) {
@@ -130,6 +131,22 @@ async function call(
   }
   if ((answer.status >= 200 && answer.status < 300) || accepts.includes(answer.status)) return answer;
   throw nomadAnswerError(attempt, answer.status, answer.text);
+}
+
+/** Nomad closed the kept connection at its restart, and we find out by using it. A read is simply made again. */
+async function sendAgain(
+  connection: NomadConnection,
+  request: NomadRequest,
+  signal: AbortSignal,
+): Promise<NomadAnswer> {
+  try {
+    return await send(connection, request, signal);
+  } catch (error) {
+    const code = codeOf(error);
+    if (signal.aborted || (request.method ?? "GET") !== "GET") throw error;
+    if (code !== "ECONNRESET" && code !== "EPIPE") throw error;
+    return await send(connection, request, signal);
+  }
 }
 
 async function send(

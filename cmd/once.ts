@@ -1,9 +1,11 @@
 import { toError } from "../clients/errors.ts";
+import { openNomad } from "../clients/nomad.ts";
 import { readOnlyConsul } from "../clients/consul-read-only.ts";
 import type { Consul, TxnOp } from "../clients/consul.ts";
 import type { ClusterDeps, NodeDeps } from "../controllers/deps.ts";
 import { changeReporter } from "../controllers/change-events/index.ts";
 import { CLUSTER_CONTROLLERS, NODE_CONTROLLERS } from "../controllers/index.ts";
+import { NomadAgent } from "../controllers/nomad-telemetry/agent.ts";
 import { Board } from "../engine/status/board.ts";
 import { Budget } from "../engine/budget.ts";
 import { readControlOnce, type Control } from "../engine/sources/control.ts";
@@ -122,6 +124,8 @@ export async function nodeDuty(once: Once): Promise<Duty<NodeSnapshot>> {
     resolver.ofNode(await source.confirm(inner), control);
   const snapshot = await confirm(signal);
   const { store, stored } = tracked(async (ops, inner) => await consul.txn(ops, inner));
+  const agent = new NomadAgent(openNomad(config.nomad), config.nomad.configDir);
+  await agent.look(signal);
   const deps: NodeDeps = {
     ...commonDeps(once, `nodes/${encodeURIComponent(snapshot.node.name)}`, store),
     confdDir: config.confdDir,
@@ -129,6 +133,7 @@ export async function nodeDuty(once: Once): Promise<Duty<NodeSnapshot>> {
     agentReload: config.agentReload,
     nomadPlace: nomadPlace(config),
     receivers: config.receivers,
+    nomad: { agent, program: config.nomad.bin },
   };
   const options: PassOptions<NodeSnapshot> = {
     // The same bound as in the operator: a file of a service that has left only makes the Agent complain.

@@ -1,5 +1,5 @@
 import { writtenDrift } from "../crds/drift.ts";
-import { GLOBAL_FOLDERS, type GlobalWish } from "../crds/global.ts";
+import { globalLayerOf, type GlobalWish } from "../crds/global.ts";
 import type { Resolution, Wish } from "../crds/resolve.ts";
 import { readDefaults, type DocumentText } from "../crds/resolve.ts";
 import { readDocument } from "../crds/document.ts";
@@ -89,7 +89,7 @@ export function globalFields(
   wish: GlobalWish,
   { document, defaults }: OriginGround,
 ): readonly EffectiveField[] {
-  const { layer: schema } = GLOBAL_FOLDERS.find(({ kind }) => kind === wish.kind)!;
+  const schema = globalLayerOf(wish.kind);
   const own = document === undefined ? undefined : readDocument(wish.key, document.text, schema);
   const inherited = readDefaults(defaults);
   const layers = [
@@ -124,9 +124,18 @@ function objectOf(wish: GlobalWish): object {
       return wish.dashboard;
     case "downtime":
       return wish.downtime;
+    case "nomad":
+      return { ...prefixed("telemetry", wish.nomad.telemetry), restart: wish.nomad.restart };
     default:
       return wish satisfies never;
   }
+}
+
+/** One field each, as a document of many settings is read. */
+function prefixed(area: string, fields: object): object {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [`${area}.${name}`, value as unknown]),
+  );
 }
 
 /** Why the wish has its pack, where none was named. */

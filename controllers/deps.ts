@@ -5,6 +5,7 @@ import type { Policy } from "../crds/policy.ts";
 import type { Budget } from "../engine/budget.ts";
 import type { Clock } from "../engine/clock.ts";
 import type { Log } from "../engine/log.ts";
+import type { NomadAgent } from "./nomad-telemetry/agent.ts";
 
 /** What every controller may use. */
 export interface CommonDeps {
@@ -54,4 +55,9 @@ export interface NodeDeps extends CommonDeps {
   /** Nomad on this machine, where it reloads the Agent. */
   readonly nomadPlace?: NomadPlace | undefined;
   readonly receivers: ReceiverAddresses;
+  readonly nomad: {
+    readonly agent: NomadAgent;
+    /** The nomad program; undefined if none is to be used. */
+    readonly program: string | undefined;
+  };
 }

@@ -7,6 +7,7 @@ import type { ClusterDeps, NodeDeps } from "./deps.ts";
 import { downtimes } from "./downtimes/index.ts";
 import { metricTags } from "./metric-tags/index.ts";
 import { monitors } from "./monitors/index.ts";
+import { nomadTelemetry } from "./nomad-telemetry/index.ts";
 import { slos } from "./slos/index.ts";
 
 /** What the leader keeps for the whole cluster. One line each. */
@@ -20,4 +21,7 @@ export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<
 ];
 
 /** What every machine keeps for itself. One line each. */
-export const NODE_CONTROLLERS: readonly ((deps: NodeDeps) => Registration<NodeSnapshot>)[] = [agentConfig];
+export const NODE_CONTROLLERS: readonly ((deps: NodeDeps) => Registration<NodeSnapshot>)[] = [
+  agentConfig,
+  nomadTelemetry,
+];

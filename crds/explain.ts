@@ -8,6 +8,7 @@ import {
   tunedSloSchema,
   type JsonSchema,
 } from "./json-schema.ts";
+import { NOMAD_DOCUMENT, nomadLayer } from "./nomad.ts";
 import type { Pack } from "./pack.ts";
 import { didYouMean } from "./suggest.ts";
 import { wishLayer } from "./wish.ts";
@@ -41,7 +42,7 @@ export type Explained =
 
 /**
  * Explains a field of the wish as `kubectl explain` does: `endpoint.port`, `monitors.object-store-pressure.critical`,
- * or one of a document of no service: `_monitors.query`, `_slos.target`.
+ * or one of a document of no service: `_monitors.query`, `_nomad.telemetry.datadogAddress`.
  *
  * @param path Parts joined by dots; empty for the whole wish.
  * @param pack Whose Agent options and monitors are meant. Without it, those of every pack.
@@ -94,6 +95,7 @@ function rootNode(packs: readonly Pack[]): Node {
     child: (name) => {
       const global = GLOBAL_FOLDERS.find(({ folder }) => folder === name);
       if (global !== undefined) return schemaNode(jsonSchemaOf(global.layer));
+      if (name === NOMAD_DOCUMENT) return schemaNode(jsonSchemaOf(nomadLayer));
       const inner = plain.child(name);
       if (inner === undefined) return undefined;
       if (name === "agent") return agentNode(inner, packs);

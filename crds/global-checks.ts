@@ -3,6 +3,7 @@ import { CLOSING_SECTIONS } from "./dashboard.ts";
 import { GLOBAL_FOLDERS, type GlobalDashboard, type GlobalSlo, type GlobalWish } from "./global.ts";
 import { checkHandles } from "./handles.ts";
 import { checkDefinition, checkDowntime, dashboardMentions, downtimeMentions } from "./object-checks.ts";
+import { checkNomad } from "./nomad.ts";
 import type { Pack } from "./pack.ts";
 import { GLOBAL_OBJECT_VARIABLES } from "./placeholders.ts";
 import type { Policy } from "./policy.ts";
@@ -30,6 +31,8 @@ export function checkGlobal(wish: GlobalWish, { policy, packs }: CheckGround): r
         ...checkDowntime(wish.key, "", wish.downtime),
         ...checkHandles(wish.key, downtimeMentions("", wish.downtime), policy),
       ];
+    case "nomad":
+      return checkNomad(wish, policy);
     default:
       return wish satisfies never;
   }

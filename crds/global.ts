@@ -4,6 +4,7 @@ import { dashboardLayer, type DashboardLayer } from "./dashboard.ts";
 import { downtimeLayer, type DowntimeLayer } from "./downtime.ts";
 import { globalMonitorLayer, type GlobalMonitor } from "./global-monitor.ts";
 import { isSlug } from "./names.ts";
+import { nomadLayer, type NomadWish } from "./nomad.ts";
 import type { Policy } from "./policy.ts";
 import { sloLayer, type SloLayer } from "./slo.ts";
 import { wishLayer, type WishFields } from "./wish.ts";
@@ -40,7 +41,7 @@ export interface GlobalDowntime extends GlobalFrame {
 }
 
 /** What a document of no service wants, checked and complete. */
-export type GlobalWish = GlobalMonitor | GlobalSlo | GlobalDashboard | GlobalDowntime;
+export type GlobalWish = GlobalMonitor | GlobalSlo | GlobalDashboard | GlobalDowntime | NomadWish;
 export type GlobalKind = GlobalWish["kind"];
 
 const { env, team, tags, drift, freeze, deletion, paused } = wishLayer.shape;
@@ -152,6 +153,11 @@ export const GLOBAL_FOLDERS: readonly GlobalFolder[] = [
     quota: "maxDowntimes",
   },
 ] satisfies readonly (GlobalFolder & { readonly quota: keyof Policy })[];
+
+/** What a document of a kind may say. */
+export function globalLayerOf(kind: GlobalKind): z.ZodType {
+  return kind === "nomad" ? nomadLayer : GLOBAL_FOLDERS.find((folder) => folder.kind === kind)!.layer;
+}
 
 /** The folder that a document's name stands in, if what follows is a name: `_slos/checkout`. */
 export function globalFolderOf(name: string): GlobalFolder | undefined {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { globalMonitorLayer } from "./global-monitor.ts";
 import { globalDashboardLayer, globalDowntimeLayer, globalSloLayer } from "./global.ts";
 import { monitorLayer, type PackMonitor } from "./monitor.ts";
+import { nomadLayer } from "./nomad.ts";
 import {
   packConf,
   packDashboards,
@@ -45,6 +46,7 @@ export function editorSchemas(packs: Packs): ReadonlyMap<string, JsonSchema> {
     ["global-slo.json", titled("observability/_slos/<name>", jsonSchemaOf(globalSloLayer))],
     ["global-dashboard.json", titled("observability/_dashboards/<name>", jsonSchemaOf(globalDashboardLayer))],
     ["global-downtime.json", titled("observability/_downtimes/<name>", jsonSchemaOf(globalDowntimeLayer))],
+    ["nomad.json", titled("observability/_nomad", jsonSchemaOf(nomadLayer))],
     ["policy.json", titled("The operator's policy file", jsonSchemaOf(policySchema))],
     ["pack.json", titled("packs/<name>/pack.yaml", jsonSchemaOf(packManifest))],
     ["conf.json", titled("packs/<name>/conf.yaml", jsonSchemaOf(packConf))],

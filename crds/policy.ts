@@ -34,6 +34,9 @@ export const policySchema = z.strictObject({
   globalDowntimes: z.boolean().default(true).meta({
     description: "False if nobody may define downtimes of no service (`_downtimes/<name>`).",
   }),
+  nomadTelemetry: z.boolean().default(true).meta({
+    description: "False if nobody may define the telemetry of Nomad's agents (`_nomad`).",
+  }),
   catalog: z.boolean().default(true).meta({
     description: "False if services may not be written into Datadog's Software Catalog.",
   }),

@@ -139,11 +139,11 @@ test.for([
   ["_default/x", "_default/x is no name that means anything; did you mean _defaults?"],
   [
     "_foo",
-    "_foo is no name that means anything; there are _defaults, _monitors/<name>, _slos/<name>, _dashboards/<name>, and _downtimes/<name>",
+    "_foo is no name that means anything; there are _defaults, _nomad, _monitors/<name>, _slos/<name>, _dashboards/<name>, and _downtimes/<name>",
   ],
   [
     "_constructor/x",
-    "_constructor/x is no name that means anything; there are _defaults, _monitors/<name>, _slos/<name>, _dashboards/<name>, and _downtimes/<name>",
+    "_constructor/x is no name that means anything; there are _defaults, _nomad, _monitors/<name>, _slos/<name>, _dashboards/<name>, and _downtimes/<name>",
   ],
   [
     "_monitors/a/b",
@@ -153,7 +153,6 @@ test.for([
     "_monitors/../ray",
     "what follows _monitors/ must be a name of letters, digits, dots, dashes and underscores, at most 100",
   ],
-  ["_nomad", "_nomad is reserved, and not kept by this version"],
   ["_slo/x", "_slo/x is no name that means anything; did you mean _slos/x?"],
   ["_downtime/x", "_downtime/x is no name that means anything; did you mean _downtimes/x?"],
   ["_dashboard/x", "_dashboard/x is no name that means anything; did you mean _dashboards/x?"],

@@ -15,6 +15,7 @@ import {
   type GlobalWish,
 } from "./global.ts";
 import { isSlug } from "./names.ts";
+import { NOMAD_DOCUMENT, nomadLayer } from "./nomad.ts";
 import { effectiveNotify, mergeNotify } from "./notify.ts";
 import type { Problem } from "./problem.ts";
 import {
@@ -29,12 +30,12 @@ import {
 import { nearest } from "./suggest.ts";
 import { mergeTags, WISH_DEFAULTS, type WishLayer } from "./wish.ts";
 
-/** Reserved names that stand alone. True for what this version keeps. */
-const ALONE: Readonly<Record<string, boolean>> = { _defaults: true, _nomad: false };
+/** Reserved names that stand alone. */
+const ALONE: readonly string[] = ["_defaults", NOMAD_DOCUMENT];
 /** Those that have names below them. */
 const FOLDERS = GLOBAL_FOLDERS.map(({ folder }) => folder);
 
-const KEPT = new Intl.ListFormat("en").format(["_defaults", ...FOLDERS.map((folder) => `${folder}/<name>`)]);
+const KEPT = new Intl.ListFormat("en").format([...ALONE, ...FOLDERS.map((folder) => `${folder}/<name>`)]);
 
 /** True for the name of a document that defines a monitor of no service: `_monitors/disk-full`. */
 export function isGlobalMonitorName(name: string): boolean {
@@ -43,7 +44,7 @@ export function isGlobalMonitorName(name: string): boolean {
 
 /** The reserved name that was probably meant by the first part of another one, or undefined. */
 export function nearestReserved(part: string): string | undefined {
-  return nearest(part, [...FOLDERS, ...Object.keys(ALONE)]);
+  return nearest(part, [...FOLDERS, ...ALONE]);
 }
 
 /**
@@ -66,9 +67,10 @@ export function resolveReserved(
     paused,
   });
   const folder = globalFolderOf(name);
-  if (folder === undefined) return held([wrongName(name)]);
+  const kind = name === NOMAD_DOCUMENT ? "nomad" : folder?.kind;
+  if (kind === undefined) return held([wrongName(name)]);
 
-  const own = READERS[folder.kind](name, document.text);
+  const own = READERS[kind](name, document.text);
   const problems = [...(own.ok ? [] : own.problems), ...inherited(name, ground.defaults)];
   if (problems.length > 0 || !own.ok || !ground.defaults.ok) return held(problems);
   const unknown = checkDefaults(ground.defaults.value, ground.packs);
@@ -79,11 +81,11 @@ export function resolveReserved(
     ground.defaults.value,
   );
   const refused = [
-    ...(isOverQuota ? [overQuota(name, folder, ground.policy[folder.quota])] : []),
+    ...(isOverQuota && folder !== undefined ? [overQuota(name, folder, ground.policy[folder.quota])] : []),
     ...checkGlobal(wish, ground).map((problem) => withOrigin(problem, own.value.stated)),
   ];
   if (refused.length > 0) return held(placed(refused, document), wish.paused);
-  return { state: "global", kind: folder.kind, service: name, generation, wish };
+  return { state: "global", kind, service: name, generation, wish };
 }
 
 /** What a document says that every kind of document can say. */
@@ -125,6 +127,12 @@ const READERS: Readonly<Record<GlobalKind, (name: string, text: string) => Parse
       ...frame,
       downtime,
     })),
+  nomad: (name, text) =>
+    read(readDocument(name, text, nomadLayer), ({ telemetry = {}, restart = "never" }) => (frame) => ({
+      kind: "nomad",
+      ...frame,
+      nomad: { telemetry, restart },
+    })),
 };
 
 function read<Layer extends CommonLayer>(
@@ -161,9 +169,6 @@ function wrongName(name: string): Problem {
     const message = `what follows ${part}/ must be a name of letters, digits, dots, dashes and underscores, at most 100`;
     return problem("InvalidName", message);
   }
-  if (ALONE[part] === false && rest === undefined)
-    return problem("NotKept", `${part} is reserved, and not kept by this version`);
-
   const meant = meantBy(part, rest);
   const hint = meant === undefined ? `; there are ${KEPT}` : `; did you mean ${meant}?`;
   return problem("UnknownName", `${name} is no name that means anything${hint}`);
@@ -171,7 +176,7 @@ function wrongName(name: string): Problem {
 
 function meantBy(part: string, rest: string | undefined): string | undefined {
   const near = nearestReserved(part);
-  if (near === undefined || Object.hasOwn(ALONE, near)) return near;
+  if (near === undefined || ALONE.includes(near)) return near;
   return `${near}/${rest ?? "<name>"}`;
 }
 

@@ -9,6 +9,7 @@ import { globalDashboardLayer, globalDowntimeLayer, globalSloLayer } from "../cr
 import { jsonSchemaOf, type JsonSchema } from "../crds/json-schema.ts";
 import { metricTagsLayer } from "../crds/metric-tags.ts";
 import { monitorLayer } from "../crds/monitor.ts";
+import { nomadLayer } from "../crds/nomad.ts";
 import { policySchema, STRICT_POLICY } from "../crds/policy.ts";
 import { sloLayer } from "../crds/slo.ts";
 import { TAG_OF_FIELD } from "../crds/tags.ts";
@@ -155,7 +156,7 @@ If anything is wrong, by a slip, a forbidden value, or a broken \`_defaults\`, t
 
 ## Reserved names
 
-Keys that begin with \`_\` are no services: \`observability/_defaults\` is what every service inherits, \`observability/_monitors/<name>\`, \`_slos/<name>\`, \`_dashboards/<name>\` and \`_downtimes/<name>\` are objects of no service. \`observability/.keep\` is put there by dd-observe itself. \`observability/_nomad\` is set aside for later versions. Any other name with \`_\` is a mistake, shown under that name by \`dd-observe get\` and \`dd-observe describe\`; it stops nothing else.
+Keys that begin with \`_\` are no services: \`observability/_defaults\` is what every service inherits, \`observability/_monitors/<name>\`, \`_slos/<name>\`, \`_dashboards/<name>\` and \`_downtimes/<name>\` are objects of no service. \`observability/.keep\` is put there by dd-observe itself. \`observability/_nomad\` is the telemetry of Nomad's agents. Any other name with \`_\` is a mistake, shown under that name by \`dd-observe get\` and \`dd-observe describe\`; it stops nothing else.
 
 ## A monitor of no service
 
@@ -201,6 +202,22 @@ ${fieldsTable(only(globalDashboardLayer, dashboardLayer), "")}
 A downtime has the fields of a service's downtime, and these:
 
 ${fieldsTable(only(globalDowntimeLayer, downtimeLayer), "")}
+
+## The telemetry of Nomad
+
+\`observability/_nomad\` puts a file \`zz-dd-observe.hcl\` into the configuration folder of every machine's Nomad (\`DD_OBSERVE_NOMAD_CONFIG_DIR\`). An empty value means the defaults.
+
+\`\`\`yaml
+# yaml-language-server: $schema=crds/schemas/nomad.json
+telemetry:
+  collectionInterval: 10s
+  prefixFilter: ["-nomad.raft"]
+  disableDispatchedJobSummaryMetrics: true
+\`\`\`
+
+Each machine's file holds only what its own version of Nomad reads: Nomad does not start with a key that it doesn't know. What is left out is told (\`NotInThisVersion\`). \`env\`, \`team\` and \`tags\` are inherited from \`_defaults\` and become \`datadog_tags\` where \`datadogAddress\` is set. Nomad reads telemetry when it starts, and at no reload: until then the condition \`TelemetryActive\` says \`RestartRequired\`, with what differs.
+
+${fieldsTable(jsonSchemaOf(nomadLayer), "")}
 
 ## The policy
 

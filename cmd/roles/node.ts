@@ -1,6 +1,8 @@
+import { openNomad } from "../../clients/nomad.ts";
 import type { Consul } from "../../clients/consul.ts";
 import { watchEndpoints } from "../../controllers/endpoint-probe/index.ts";
 import { watchReceivers } from "../../controllers/receivers/index.ts";
+import { NomadAgent } from "../../controllers/nomad-telemetry/agent.ts";
 import { NODE_CONTROLLERS } from "../../controllers/index.ts";
 import { runPolls } from "../../controllers/polls/index.ts";
 import type { Term } from "../../engine/leader/lease.ts";
@@ -45,6 +47,9 @@ async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>):
     ops: Parameters<Term["fencedTxn"]>[0],
     signal?: AbortSignal,
   ): ReturnType<Consul["txn"]> => await consul.txn(ops, signal);
+  const agent = new NomadAgent(openNomad(config.nomad), config.nomad.configDir);
+  // Files of the Agent wait for nobody; once it is known what Nomad this is, the next pass knows.
+  void agent.look(stop).catch(() => undefined);
   const deps = {
     clusterId,
     policy: config.policy,
@@ -64,6 +69,7 @@ async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>):
     agentReload: config.agentReload,
     nomadPlace: nomadPlace(config),
     receivers: config.receivers,
+    nomad: { agent, program: config.nomad.bin },
   };
   const { probeIntervalMs: intervalMs, receivers: addresses, statePrefix } = config;
   const looks = { snapshot: () => feed.snapshot, board, log, intervalMs };

@@ -1,3 +1,4 @@
+import { isReserved } from "../../crds/names.ts";
 import { toError } from "../../clients/errors.ts";
 import type { Registration } from "../../engine/loop/operator.ts";
 import type { NodeSnapshot } from "../../engine/sources/snapshot.ts";
@@ -33,6 +34,7 @@ export function agentConfig(deps: NodeDeps): Registration<NodeSnapshot> {
       noun: "file",
       compile: compileAgentConfig(deps),
       target,
+      concerns: (owner) => !isReserved(owner),
       // A retained file makes sense only where the service still runs: elsewhere the Agent would ask a port that nobody serves.
       isRetained: (owner, snapshot) => snapshot.instances.has(owner),
     },

@@ -68,6 +68,8 @@ export interface Controller<Snapshot, Body> {
   readonly noun: string;
   compile(snapshot: Snapshot): Desired<Body>;
   readonly target: Target<Body>;
+  /** False for an owner that never has anything here: then nothing is said of it. All are concerned if absent. */
+  concerns?(owner: string): boolean;
   /** False if an object that its wish said to retain goes all the same, such as a file of a service that left the machine. */
   isRetained?(owner: string, snapshot: Snapshot): boolean;
 }

@@ -34,7 +34,7 @@ test("a cluster's snapshot has the monitors of no service and the names that mea
     ray: "accepted",
     "_monitors/disk-full": "global",
     _foo: "held",
-    _nomad: "held",
+    _nomad: "global",
   });
 });
 

@@ -1,6 +1,7 @@
 import type { FreezeWindow } from "../../crds/freeze.ts";
 import type { Pack } from "../../crds/pack.ts";
 import type { Policy } from "../../crds/policy.ts";
+import { NOMAD_DOCUMENT } from "../../crds/nomad.ts";
 import { isReserved } from "../../crds/names.ts";
 import { globalFolderOf } from "../../crds/global.ts";
 import { resolveReserved } from "../../crds/reserved.ts";
@@ -182,10 +183,12 @@ export class Resolver {
       for (const [name, document] of documents) {
         if (!isReserved(name) && !catalog.has(name)) visit(name, NO_TAGS, document);
       }
-      for (const [name, now] of this.#reserved(documents, ground)) {
-        remembered.set(name, now);
-        services.set(name, now.resolution);
-      }
+    }
+    // Of the reserved ones a machine keeps only what concerns the machine itself.
+    for (const [name, now] of this.#reserved(documents, ground)) {
+      if (!alsoWithoutInstance && name !== NOMAD_DOCUMENT) continue;
+      remembered.set(name, now);
+      services.set(name, now.resolution);
     }
     this.#remembered = remembered;
     return services;

@@ -8,7 +8,7 @@ import type { Outcome, Report } from "../loop/report.ts";
 import { RefusedError } from "../plan/refused.ts";
 import type { Condition } from "./status.ts";
 
-const NOUNS: Readonly<Record<GlobalKind, string>> = {
+const NOUNS: Readonly<Record<Exclude<GlobalKind, "nomad">, string>> = {
   monitor: "monitor",
   slo: "SLO",
   dashboard: "dashboard",
@@ -28,7 +28,10 @@ export function accepted(resolution: Resolution): Condition {
     };
   }
   if (resolution.state === "global") {
-    const message = `its document defines one ${NOUNS[resolution.kind]} of no service`;
+    const message =
+      resolution.kind === "nomad"
+        ? "its document defines the telemetry of Nomad's agents"
+        : `its document defines one ${NOUNS[resolution.kind]} of no service`;
     return { type: "Accepted", status: "True", reason: "Accepted", message };
   }
   const [first, ...others] = resolution.problems;

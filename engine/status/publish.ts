@@ -8,7 +8,12 @@ import type { Outcome, Report } from "../loop/report.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
 
 export interface PublisherOptions {
-  readonly controller: { readonly name: string; readonly condition: string; readonly noun: string };
+  readonly controller: {
+    readonly name: string;
+    readonly condition: string;
+    readonly noun: string;
+    concerns?(owner: string): boolean;
+  };
   readonly board: Board;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -87,7 +92,7 @@ export class Publisher {
     changed: ReadonlySet<string>,
   ): void {
     const { controller, board } = this.#options;
-    const concerned = this.#concerned(snapshot, desired, report, changed);
+    const concerned = this.#only(this.#concerned(snapshot, desired, report, changed));
     for (const [service, condition] of synced(
       controller.condition,
       controller.noun,
@@ -166,6 +171,12 @@ export class Publisher {
     if (report.error === undefined && report.waiting.size > MOST_WAITING)
       for (const owner of report.waiting) concerned.delete(owner);
     return concerned;
+  }
+
+  #only(owners: ReadonlySet<string>): ReadonlySet<string> {
+    const { controller } = this.#options;
+    if (controller.concerns === undefined) return owners;
+    return new Set([...owners].filter((owner) => controller.concerns!(owner)));
   }
 
   #mustTellAll(error: Error | undefined): boolean {

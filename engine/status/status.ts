@@ -134,6 +134,7 @@ const NEEDS_A_PERSON: ReadonlySet<string> = new Set([
   "OtherOrganisation",
   "SuspiciouslyEmpty",
   "ConfigRejected",
+  "RefusedByNomad",
   "RolledBack",
   "AddressRefused",
   "NotAllowed",

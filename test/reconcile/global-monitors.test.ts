@@ -229,7 +229,7 @@ describe("a monitor of no service", () => {
 describe("other reserved names", () => {
   test("are problems under their own names, and stop nothing", async () => {
     const world = await startWorld();
-    for (const name of ["_monitor/x", "_foo", "_nomad", "_dashboards/all"])
+    for (const name of ["_monitor/x", "_foo", "_dashboards/all"])
       world.consul.put(`observability/${name}`, "");
 
     await apply(world);
@@ -240,8 +240,7 @@ describe("other reserved names", () => {
     const said = Object.fromEntries(rows.map(({ name, message }) => [name, message]));
     expect(said).toMatchObject({
       "_monitor/x": "_monitor/x is no name that means anything; did you mean _monitors/x?",
-      _foo: "_foo is no name that means anything; there are _defaults, _monitors/<name>, _slos/<name>, _dashboards/<name>, and _downtimes/<name>",
-      _nomad: "_nomad is reserved, and not kept by this version",
+      _foo: "_foo is no name that means anything; there are _defaults, _nomad, _monitors/<name>, _slos/<name>, _dashboards/<name>, and _downtimes/<name>",
       "_dashboards/all": "no pack adds to a dashboard all (a dashboard of your own needs a definition)",
     });
     expect(described.out).toContain("did you mean _monitors/x?");
