@@ -70,6 +70,17 @@ export interface Consul {
   /** No entries, not an error, if nothing has the prefix or the token may not read it. */
   kvList(prefix: string, options?: ReadOptions, signal?: AbortSignal): Promise<readonly KvEntry[]>;
   kvKeys(prefix: string, signal?: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Reads up to 64 keys as they stand at one moment. What is not there is not in the answer.
+   *
+   * @param options.present The keys that are likely there: a wrong guess costs one more call.
+   * @throws {ApiError} `unauthorized` if one of them may not be read.
+   */
+  kvGetMany(
+    keys: readonly string[],
+    options: ReadOptions & { readonly present: ReadonlySet<string> },
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, KvEntry>>;
   /** @returns False if `cas` is given and the key has another ModifyIndex. `cas: 0` only creates. */
   kvPut(
     key: string,

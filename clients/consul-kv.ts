@@ -15,7 +15,7 @@ const MAX_TXN_OPS = 64;
 
 type KvCalls = Pick<
   Consul,
-  "kvGet" | "kvList" | "kvKeys" | "kvPut" | "kvDelete" | "kvAcquire" | "kvRelease" | "txn"
+  "kvGet" | "kvList" | "kvKeys" | "kvGetMany" | "kvPut" | "kvDelete" | "kvAcquire" | "kvRelease" | "txn"
 >;
 
 /** Calls about keys. */
@@ -48,6 +48,7 @@ export function kvCalls(call: PackageCall): KvCalls {
   }
 
   return {
+    kvGetMany: getMany(call),
     async kvGet(key, options, signal) {
       const right = `key "${key}" { policy = "read" }`;
       const attempt = { tried: `read the key "${key}"`, right };
@@ -156,6 +157,63 @@ function toWireOp(op: TxnOp): unknown {
       ...("session" in op ? { Session: op.session } : {}),
     },
   };
+}
+
+/** While keys come and go between two tries, a guess may be wrong again. */
+const MAX_GUESSES = 4;
+
+/**
+ * Consul fails a transaction that gets a key which is not there, and tells all that failed. So what is believed to be
+ * absent is checked for being so: an answer of 200 says that each of the beliefs is right, and has all values.
+ */
+function getMany(call: PackageCall): Consul["kvGetMany"] {
+  return async (keys, { present, ...options }, signal) => {
+    const tried = `read ${keys.length} keys, such as "${keys[0]}"`;
+    const right = 'key_prefix { policy = "read" } on all of them';
+    if (keys.length > MAX_TXN_OPS)
+      throw new ApiError(tried, `Consul takes at most ${MAX_TXN_OPS}`, { failure: "rejected" });
+    const there = new Set(keys.filter((key) => present.has(key)));
+    for (let guesses = 1; guesses <= MAX_GUESSES; guesses++) {
+      const body = keys.map((key) => ({
+        KV: { Verb: there.has(key) ? "get" : "check-not-exists", Key: key },
+      }));
+      const query = readQuery(options);
+      const request = { method: "PUT", path: "/txn", query, body, tried, right, writes: false } as const;
+      const answer = await call({ ...request, timeoutMs: TIMEOUT_MS }, signal);
+      const result = txnResult(tried, right, answer.status, answer.body);
+      if (result.ok) return entriesOfTxn(tried, right, answer.body, there.size);
+      for (const { opIndex } of result.errors) flip(there, keys[opIndex]);
+    }
+    throw new ApiError(tried, `they came and went during each of ${MAX_GUESSES} tries`, {
+      failure: "unavailable",
+    });
+  };
+}
+
+function flip(keys: Set<string>, key: string | undefined): void {
+  if (key !== undefined && !keys.delete(key)) keys.add(key);
+}
+
+/** Consul leaves out what the token may not read, without a word. */
+function entriesOfTxn(
+  tried: string,
+  right: string,
+  body: unknown,
+  wanted: number,
+): ReadonlyMap<string, KvEntry> {
+  const { Results: results, KnownLeader: knownLeader } = body as {
+    readonly Results: readonly { readonly KV: WireEntry }[] | null;
+    readonly KnownLeader?: boolean;
+  };
+  if (knownLeader === false) throw new ApiError(tried, "Consul has no leader", { failure: "unavailable" });
+  const found = (results ?? []).map(({ KV: entry }) => fromWire(entry));
+  if (found.length < wanted) {
+    throw new ApiError(tried, `Consul shows only ${found.length} of ${wanted} that are there`, {
+      failure: "unauthorized",
+      hint: `Give the token of CONSUL_HTTP_TOKEN a policy with ${right}.`,
+    });
+  }
+  return new Map(found.map((entry) => [entry.key, entry]));
 }
 
 /** A denied operation is a 409 as well, with the words `Permission denied`. */

@@ -47,6 +47,36 @@ test("finds nothing where nothing is", async () => {
   expect(await consul.kvKeys("observability/")).toEqual([]);
 });
 
+test("reads many keys at one moment, whatever it believed of them", async () => {
+  const { fake, consul } = await world();
+  fake.put("a", "1");
+  fake.put("b", "2");
+  const keys = ["a", "b", "c"];
+
+  const nothingKnown = await consul.kvGetMany(keys, { present: new Set() });
+  const allKnown = await consul.kvGetMany(keys, { present: new Set(["a", "b"]) });
+  const wrong = await consul.kvGetMany(keys, { present: new Set(["a", "c"]) });
+
+  for (const found of [nothingKnown, allKnown, wrong])
+    expect([...found].map(([key, { text }]) => [key, text])).toEqual([
+      ["a", "1"],
+      ["b", "2"],
+    ]);
+  expect(fake.requests.map(({ line }) => line)).toEqual(Array.from({ length: 5 }, () => "PUT /v1/txn"));
+});
+
+test("takes what may not be read for an error, not for absent", async () => {
+  const { fake, consul } = await world();
+  fake.put("a", "1");
+  fake.faults.acl = "deny";
+
+  for (const present of [new Set<string>(), new Set(["a"])])
+    await expect(consul.kvGetMany(["a"], { present })).rejects.toMatchObject({
+      failure: "unauthorized",
+      hint: expect.stringContaining("policy") as string,
+    });
+});
+
 test("creates a key once only with cas 0", async () => {
   const { consul } = await world();
 

@@ -11,7 +11,12 @@ import type { Check } from "../../engine/server.ts";
 import { CONTROL_KEYS } from "../../engine/sources/control.ts";
 import type { Feed } from "../../engine/sources/feed.ts";
 import type { NodeSnapshot, Snapshot } from "../../engine/sources/snapshot.ts";
-import { ensureSentinel, type ClusterState, type NodeState } from "../../engine/sources/sources.ts";
+import {
+  ensureKey,
+  ensureSentinel,
+  type ClusterState,
+  type NodeState,
+} from "../../engine/sources/sources.ts";
 import type { WatchState } from "../../engine/sources/watch.ts";
 import type { Board } from "../../engine/status/board.ts";
 import type { Config, Role } from "../config.ts";
@@ -49,11 +54,7 @@ const DRAIN_MS = 20_000;
 /** Puts the two keys that must never be missing, once at the start. A token that may only read leaves it to others. */
 export async function prepareKv({ consul, config, stop }: Process): Promise<void> {
   await ensureSentinel({ consul, prefix: config.kvPrefix }, stop);
-  try {
-    await consul.kvPut(CONTROL_KEYS.keep(config.statePrefix), "", { cas: 0 }, stop);
-  } catch (error) {
-    if (!(error instanceof ApiError && error.failure === "unauthorized")) throw error;
-  }
+  await ensureKey(consul, CONTROL_KEYS.keep(config.statePrefix), "", stop);
 }
 
 /** Aborts some time after the process was asked to stop. */

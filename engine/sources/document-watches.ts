@@ -1,5 +1,6 @@
 import type { Consul } from "../../clients/consul.ts";
 import type { Clock } from "../clock.ts";
+import { DocumentPoll, type PolledDocuments } from "./document-poll.ts";
 import {
   foldDocument,
   foldDocuments,
@@ -44,19 +45,33 @@ interface Picked {
 
 const NOTHING_PICKED: Picked = { all: new Map(), wanted: new Set(), documents: new Map() };
 
-/** A key that is not there wakes its readers at every write to Consul's KV store, before Consul 1.12. */
 const KEY_RATE: ReadRate = { burst: 20, perSecond: 5 };
+/**
+ * Before Consul 1.12, a key that is not there wakes its readers when its neighbours change: those of `_defaults`,
+ * on every node, at each change of any document.
+ */
+const ABSENT_RATE: ReadRate = { burst: 5, perSecond: 0.1 };
+
+/** So many keys below the prefix can be sent at each change to a node with many services. */
+const FEW_KEYS = 250;
+/** A node that needs this share of all documents may as well be sent all of them. */
+const LARGE_SHARE = 1 / 8;
+/** More names than this are read by the prefix in any case. */
+export const MOST_POLLED = 500;
 
 /**
- * Keeps the documents of one node: by a blocking read per key while the node has few
- * services, by one of the whole prefix when it has many. See docs/adr/0002.
+ * Keeps the documents of one node. With few services: a blocking read for each key. With more: all that lies below
+ * the prefix by one blocking read, if that is little, or a look at the node's own keys now and then. See docs/adr/0002.
  */
 export class DocumentWatches {
   readonly #options: DocumentWatchesOptions;
   readonly #signal: AbortSignal;
   readonly #keys = new Map<string, Slot<RawDocument | undefined>>();
   #prefix: Slot<DocumentsView> | undefined;
+  #poll: (Slot<PolledDocuments> & { readonly watch: DocumentPoll }) | undefined;
   #wanted: ReadonlySet<string> = new Set();
+  /** Keys below the prefix, as far as that is known. */
+  #count: number | undefined;
   /** What was last picked of the prefix, so that one changed document costs no look at the others. */
   #picked: Picked | undefined;
 
@@ -66,8 +81,8 @@ export class DocumentWatches {
   }
 
   get watches(): readonly Watch<unknown>[] {
-    const prefix = this.#prefix === undefined ? [] : [this.#prefix.watch];
-    return [...prefix, ...[...this.#keys.values()].filter((slot) => slot.wanted).map((slot) => slot.watch)];
+    const many = [this.#prefix, this.#poll].flatMap((slot) => (slot === undefined ? [] : [slot.watch]));
+    return [...many, ...[...this.#keys.values()].filter((slot) => slot.wanted).map((slot) => slot.watch)];
   }
 
   /** Starts and ends watches so that these documents are watched. */
@@ -76,9 +91,24 @@ export class DocumentWatches {
     const services = [...names].filter((name) => !name.startsWith("_")).length;
     const { maxKeys } = this.#options;
     // Comes back to keys only well below the limit, so that one service more or less doesn't switch each time.
-    const limit = this.#prefix === undefined ? maxKeys : Math.floor(maxKeys * 0.7);
-    if (services > limit || maxKeys === 0) this.#watchPrefix();
+    const hasFew = this.#prefix === undefined && this.#poll === undefined;
+    const limit = hasFew ? maxKeys : Math.floor(maxKeys * 0.7);
+    if (services > limit || maxKeys === 0) this.#readMany();
     else this.#watchKeys(new Set([SENTINEL, ...names]));
+  }
+
+  #readMany(): void {
+    if (this.#isPrefixCheap()) this.#watchPrefix();
+    else this.#pollKeys();
+  }
+
+  #isPrefixCheap(): boolean {
+    const { size } = this.#wanted;
+    if (this.#options.maxKeys === 0 || size > MOST_POLLED) return true;
+    if (this.#count === undefined) return false;
+    // One that is watched stays so until there are twice as many.
+    const scale = this.#prefix === undefined ? 1 : 2;
+    return this.#count <= FEW_KEYS * scale || this.#count * LARGE_SHARE <= size * scale;
   }
 
   /** The wanted documents, or undefined while a watch fails or has not answered yet. */
@@ -86,6 +116,10 @@ export class DocumentWatches {
     if (this.#prefix !== undefined) {
       const all = this.#prefix.last?.value.documents;
       return all === undefined || !isGood(this.#prefix) ? undefined : this.#pick(all);
+    }
+    if (this.#poll !== undefined) {
+      const found = this.#poll.last?.value;
+      return found?.names !== this.#wanted || !isGood(this.#poll) ? undefined : found.documents;
     }
     const found = new Map<string, RawDocument>();
     for (const name of [SENTINEL, ...this.#wanted]) {
@@ -111,6 +145,8 @@ export class DocumentWatches {
   known(): ReadonlyMap<string, RawDocument> {
     const prefix = this.#prefix?.last?.value.documents;
     if (prefix !== undefined) return prefix;
+    const polled = this.#poll?.last?.value.documents;
+    if (polled !== undefined) return polled;
     const found = [...this.#keys].flatMap(([name, slot]) => {
       const document = slot.last?.value;
       return document === undefined || name === SENTINEL ? [] : [[name, document] as const];
@@ -122,33 +158,75 @@ export class DocumentWatches {
     if (this.#prefix !== undefined) return;
     const { consul, prefix, clock, proof } = this.#options;
     const before = viewOf(this.known());
-    const slot: Slot<DocumentsView> = this.#start((signal) =>
-      watch<DocumentsView>(
-        {
-          name: "documents",
-          read: consul.read,
-          request: documentsRequest(prefix),
-          rate: KV_RATE,
-          clock,
-          async decode(answer) {
-            const known = slot.last?.value ?? before;
-            const next = answer.status === 404 ? undefined : foldDocuments(known, answer.raw, `${prefix}/`);
-            return await proof.documents(next, signal);
+    const slot: Slot<DocumentsView> = this.#start(
+      (signal) =>
+        watch<DocumentsView>(
+          {
+            name: "documents",
+            read: consul.read,
+            request: documentsRequest(prefix),
+            rate: KV_RATE,
+            clock,
+            async decode(answer) {
+              const known = slot.last?.value ?? before;
+              const next = answer.status === 404 ? undefined : foldDocuments(known, answer.raw, `${prefix}/`);
+              return await proof.documents(next, signal);
+            },
           },
-        },
-        signal,
-      ),
+          signal,
+        ),
+      ({ documents }) => this.#noteCount(documents.size),
     );
     this.#prefix = slot;
-    // Rare enough to end them at once: the connections are needed.
+    this.#poll?.stop.abort();
+    this.#poll = undefined;
+    this.#endKeys();
+  }
+
+  #pollKeys(): void {
+    if (this.#poll !== undefined) {
+      this.#poll.watch.wake();
+      return;
+    }
+    const { consul, prefix, clock, proof, give } = this.#options;
+    const known = this.known();
+    this.#poll = this.#start<PolledDocuments, DocumentPoll>(
+      (signal) =>
+        new DocumentPoll(
+          {
+            consul,
+            prefix,
+            clock,
+            proof,
+            names: () => this.#wanted,
+            known,
+            onCount: (count) => this.#noteCount(count),
+          },
+          signal,
+        ),
+    );
+    this.#prefix?.stop.abort();
+    this.#prefix = undefined;
+    this.#endKeys();
+    give();
+  }
+
+  /** Rare enough to end them at once: the connections are needed. */
+  #endKeys(): void {
     for (const key of this.#keys.values()) key.stop.abort();
     this.#keys.clear();
   }
 
+  #noteCount(count: number): void {
+    this.#count = count;
+    if (this.#prefix !== undefined || this.#poll !== undefined) this.#readMany();
+  }
+
   #watchKeys(names: ReadonlySet<string>): void {
     const known = this.known();
-    this.#prefix?.stop.abort();
+    for (const many of [this.#prefix, this.#poll]) many?.stop.abort();
     this.#prefix = undefined;
+    this.#poll = undefined;
     for (const [name, slot] of this.#keys) slot.wanted = names.has(name);
     for (const name of names) {
       if (this.#keys.has(name)) continue;
@@ -177,6 +255,7 @@ export class DocumentWatches {
           read: consul.read,
           request: keyRequest(prefix, name),
           rate: KEY_RATE,
+          absentRate: ABSENT_RATE,
           clock,
           async decode(answer) {
             if (name === SENTINEL) await proof.sentinel(answer.status === 200, signal);
@@ -195,15 +274,19 @@ export class DocumentWatches {
     return slot;
   }
 
-  #start<T>(open: (signal: AbortSignal) => Watch<T>): Slot<T> {
+  #start<T, W extends Watch<T> = Watch<T>>(
+    open: (signal: AbortSignal) => W,
+    onValue: (value: T) => void = () => undefined,
+  ): Slot<T> & { readonly watch: W } {
     const stop = new AbortController();
     const opened = open(AbortSignal.any([this.#signal, stop.signal]));
-    const slot: Slot<T> = { watch: opened, stop, wanted: true, last: undefined };
+    const slot: Slot<T> & { readonly watch: W } = { watch: opened, stop, wanted: true, last: undefined };
     // The watch reads on the next turn, when its slot is known.
     queueMicrotask(() =>
       follow(opened, this.#options, (value) => {
         slot.last = { value };
         this.#options.give();
+        onValue(value);
       }),
     );
     return slot;

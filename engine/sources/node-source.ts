@@ -2,15 +2,9 @@ import { ApiError, toError } from "../../clients/errors.ts";
 import type { BlockingRequest } from "../../clients/consul-read.ts";
 import { foldNode, type Instances, type NodeView } from "./catalog.ts";
 import { backoffMs, systemClock } from "../clock.ts";
-import { DocumentWatches } from "./document-watches.ts";
-import {
-  foldDocument,
-  foldDocuments,
-  isDocumentName,
-  SENTINEL,
-  viewOf,
-  type RawDocument,
-} from "./documents.ts";
+import { readDocuments } from "./document-poll.ts";
+import { DocumentWatches, MOST_POLLED } from "./document-watches.ts";
+import { foldDocuments, isDocumentName, viewOf, type RawDocument } from "./documents.ts";
 import { Latest } from "./latest.ts";
 import { changedKeys } from "../plan/patch.ts";
 import { joinInstances, nomadInstances } from "./nomad-catalog.ts";
@@ -21,21 +15,20 @@ import {
   documentsRequest,
   follow,
   healthOf,
-  keyRequest,
   readOnce,
   SERVICES_REQUEST,
   type NodeState,
   type Source,
   type SourceOptions,
 } from "./source.ts";
-import { CATALOG_RATE, watch, type Watch } from "./watch.ts";
+import { CATALOG_RATE, Unproven, watch, type Watch } from "./watch.ts";
 
 export interface NodeSourceOptions extends SourceOptions {
   /** As Consul names the node. Asked of the agent if absent, which needs `agent:read`. */
   readonly nodeName?: string | undefined;
   /**
-   * With more services than this on the node, all documents are read by one query
-   * instead of one query each. 0 where the process reads all of them anyway.
+   * With more services than this on the node, there is no blocking query for each document.
+   * 0 where the process reads all of them anyway.
    *
    * @default 9
    */
@@ -131,13 +124,13 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
     return given;
   }
 
-  /** Once more, and as few as the watches read: the keys of a small node, the prefix for a large one. */
-  async function readDocuments(
+  /** Once more, and no more than needed: the node's own keys, or the prefix if they are very many. */
+  async function readAgain(
     names: ReadonlySet<string>,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, RawDocument>> {
     const known = documents?.known() ?? new Map<string, RawDocument>();
-    if (names.size > maxKeys + RESERVED.length || maxKeys === 0) {
+    if (names.size > MOST_POLLED || maxKeys === 0) {
       const all = await readOnce(consul, documentsRequest(prefix), signal, async (answer) => {
         const next =
           answer.status === 404 ? undefined : foldDocuments(viewOf(known), answer.raw, `${prefix}/`);
@@ -145,17 +138,11 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
       });
       return all.documents;
     }
-    await readOnce(consul, keyRequest(prefix, SENTINEL), signal, async (answer) => {
-      await proof.sentinel(answer.status === 200, signal);
-    });
-    const found = new Map<string, RawDocument>();
-    for (const one of names) {
-      const document = await readOnce(consul, keyRequest(prefix, one), signal, (answer) =>
-        foldDocument(known.get(one), answer.body(), one),
-      );
-      if (document !== undefined) found.set(one, document);
+    try {
+      return await readDocuments({ consul, prefix, proof, names, known, consistent: true }, signal);
+    } catch (error) {
+      throw error instanceof Unproven ? error.reason : error;
     }
-    return found;
   }
 
   return {
@@ -215,7 +202,7 @@ export function nodeSource(options: NodeSourceOptions): Source<NodeState> {
       await nomad?.confirm(signal);
       const all = joinedWith(node);
       const names = documentNames(all);
-      return { ...all, documents: pick(await readDocuments(names, signal), names) };
+      return { ...all, documents: pick(await readAgain(names, signal), names) };
     },
     get health() {
       const watches = [...(nodeWatch === undefined ? [] : [nodeWatch]), ...(documents?.watches ?? [])];

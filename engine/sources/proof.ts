@@ -130,8 +130,24 @@ export async function ensureSentinel(
   signal?: AbortSignal,
 ): Promise<"created" | "present" | "notAllowed"> {
   const text = "Put by dd-observe. It proves that this prefix can be read; nothing is changed without it.\n";
+  return await ensureKey(consul, `${prefix}/${SENTINEL}`, text, signal);
+}
+
+/**
+ * Puts a key if it is not there. Looks first: a write is an entry in the log of every server, even one that
+ * changes nothing, and a thousand machines may start at once.
+ *
+ * @returns `notAllowed` if the token may not write it.
+ */
+export async function ensureKey(
+  consul: Consul,
+  key: string,
+  text: string,
+  signal?: AbortSignal,
+): Promise<"created" | "present" | "notAllowed"> {
   try {
-    const created = await consul.kvPut(`${prefix}/${SENTINEL}`, text, { cas: 0 }, signal);
+    if ((await consul.kvGet(key, {}, signal)) !== undefined) return "present";
+    const created = await consul.kvPut(key, text, { cas: 0 }, signal);
     return created ? "created" : "present";
   } catch (error) {
     if (error instanceof ApiError && error.failure === "unauthorized") return "notAllowed";

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 
 import { createConsul, type Consul } from "../../clients/consul.ts";
+import { systemClock, type Clock } from "../clock.ts";
 import { startFakeConsul, type FakeConsul } from "../../test/fakes/consul.ts";
 import {
   clusterSource,
@@ -344,6 +345,108 @@ test("reads the whole prefix when the node has many services, and keys again whe
   expect(texts(fewAgain)).toEqual({ s1: "1", s2: "2", s3: "3" });
   expect(fewAgain.documents.get("s1")).toBe(few.documents.get("s1"));
   expect(many.documents.get("s1")).toBe(few.documents.get("s1"));
+});
+
+/** Ten services on the node, among three hundred documents. */
+async function largeWorld(): Promise<World & { readonly source: Source<NodeState> }> {
+  const one = await worldWithSentinel();
+  for (let at = 1; at <= 300; at++) one.fake.put(`observability/s${at}`, String(at));
+  registerMany(one.fake, 1, 10);
+  const clock: Clock = {
+    ...systemClock,
+    sleep: async (ms, signal) => await systemClock.sleep(ms / 50, signal),
+  };
+  return { ...one, source: nodeSource({ consul: one.consul, prefix: "observability", clock }) };
+}
+
+/** It has asked how many there are. */
+async function untilCounted(fake: FakeConsul): Promise<void> {
+  await expect.poll(() => fake.requests.some(({ line }) => line.includes("observability/?keys"))).toBe(true);
+}
+
+test("looks at its own documents now and then, if it has many of very many", async () => {
+  const { fake, signal, source } = await largeWorld();
+  const iterator = states(source, signal);
+  const first = await next(iterator);
+  const second = next(iterator);
+  await untilCounted(fake);
+  const before = fake.requests.length;
+
+  fake.put("observability/s200", "of another node");
+  fake.put("observability/s1", "changed");
+  const changed = await second;
+  fake.put("observability/_defaults", "env: prod");
+  const withDefaults = await next(iterator);
+  fake.state.deleteKey("observability/s2");
+  const without = await next(iterator);
+
+  expect(Object.keys(texts(first))).toHaveLength(10);
+  expect(texts(changed)).toEqual({ ...texts(first), s1: "changed" });
+  expect(changed.documents.get("s2")).toBe(first.documents.get("s2"));
+  expect(texts(withDefaults)).toEqual({ ...texts(changed), _defaults: "env: prod" });
+  expect(without.documents.has("s2")).toBe(false);
+  expect(new Set(fake.requests.slice(before).map(({ line }) => line))).toEqual(new Set(["PUT /v1/txn"]));
+});
+
+test("reads the document of a new service at once, beside many", async () => {
+  const { fake, consul, signal } = await largeWorld();
+  const iterator = states(nodeSource({ consul, prefix: "observability" }), signal);
+  await next(iterator);
+
+  const startedMs = performance.now();
+  registerMany(fake, 11, 11);
+  const state = await next(iterator);
+
+  expect(state.documents.get("s11")?.text).toBe("11");
+  expect(performance.now() - startedMs).toBeLessThan(4_000);
+});
+
+test("proves nothing by a look without the sentinel", async () => {
+  const { fake, signal, source } = await largeWorld();
+  const iterator = states(source, signal);
+  await next(iterator);
+
+  fake.state.deleteKey("observability/.keep");
+  fake.state.deleteKey("observability/s1");
+  await expect.poll(() => failureOf(source)).toContain("was there and is gone");
+  fake.put("observability/.keep", "");
+  const state = await next(iterator);
+
+  expect(state.documents.has("s1")).toBe(false);
+  expect(source.health.error).toBeUndefined();
+});
+
+test("watches the prefix again once there are few documents, and looks when there are many", async () => {
+  const { fake, consul, signal } = await worldWithSentinel();
+  for (let at = 1; at <= 20; at++) fake.put(`observability/s${at}`, String(at));
+  registerMany(fake, 1, 12);
+  const iterator = states(nodeSource({ consul, prefix: "observability" }), signal);
+  await next(iterator);
+  await expect.poll(() => fake.requests.filter(({ line }) => line.includes("recurse")).length).toBe(2);
+
+  for (let at = 21; at <= 600; at++) fake.put(`observability/s${at}`, String(at));
+  await expect.poll(() => fake.requests.at(-1)?.line).toContain("txn");
+  const before = fake.requests.length;
+  fake.put("observability/s1", "changed");
+  const state = await until(iterator, ({ documents }) => documents.get("s1")?.text === "changed");
+
+  expect(state.documents.size).toBe(12);
+  expect(fake.requests.slice(before).filter(({ line }) => line.includes("recurse"))).toEqual([]);
+}, 60_000);
+
+test("confirms with one consistent look at its own documents", async () => {
+  const { fake, signal, source } = await largeWorld();
+  const iterator = states(source, signal);
+  const seen = await next(iterator);
+  await untilCounted(fake);
+  const before = fake.requests.length;
+
+  const confirmed = await source.confirm(signal);
+
+  expect(confirmed.documents.get("s1")).toBe(seen.documents.get("s1"));
+  const lines = fake.requests.slice(before).map(({ line }) => line);
+  expect(lines.filter((line) => line.includes("/kv/"))).toEqual([]);
+  expect(lines.filter((line) => line.startsWith("PUT /v1/txn?consistent"))).toHaveLength(1);
 });
 
 test("leaves a connection for one more watch, and for calls, at its limit of keys", async () => {

@@ -6,4 +6,4 @@ export { clusterSource } from "./cluster-source.ts";
 export type { NomadNamespaces } from "./nomad-catalog.ts";
 export type { NomadSourceOptions } from "./nomad-source.ts";
 export { nodeSource, type NodeSourceOptions } from "./node-source.ts";
-export { ensureSentinel } from "./proof.ts";
+export { ensureKey, ensureSentinel } from "./proof.ts";

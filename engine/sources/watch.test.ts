@@ -234,6 +234,21 @@ test("sees an isolated change at once, and slows down in a storm", async () => {
   expect(scripted.clock.slept).toEqual([1_000, 1_000, 1_000]);
 });
 
+test("lets what is absent wait longer between reads, until it is there", async () => {
+  const scripted = script([
+    { index: 1, status: 404, value: "absent" },
+    { index: 2, status: 404, value: "woken by a neighbour" },
+    { index: 3, status: 404, value: "again" },
+    { index: 4, value: "there" },
+    { index: 5, value: "changed" },
+  ]);
+  const { values } = open(scripted, { absentRate: { burst: 2, perSecond: 0.1 } });
+
+  await take(values, 5);
+
+  expect(scripted.clock.slept).toEqual([10_000]);
+});
+
 test("fills its allowance again while nothing happens", async () => {
   const scripted = script([
     { index: 1, value: 1 },

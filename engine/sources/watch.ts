@@ -17,6 +17,8 @@ export interface WatchOptions<T> {
   readonly read: BlockingReader;
   readonly request: Omit<BlockingRequest, "index" | "waitMs">;
   readonly rate: ReadRate;
+  /** The same after a 404, if such an answer says less. */
+  readonly absentRate?: ReadRate;
   /**
    * Makes a value of an answer.
    *
@@ -96,16 +98,19 @@ async function* run<T>(
 ): AsyncGenerator<T, void, undefined> {
   const clock = options.clock ?? systemClock;
   const bucket = new TokenBucket(options.rate, clock);
+  const absentBucket = new TokenBucket(options.absentRate ?? options.rate, clock);
+  let isAbsent = false;
   let position = { ...START };
   let failures = 0;
 
   while (!signal.aborted && options.isOver?.() !== true) {
     try {
-      await bucket.take(signal);
+      await (isAbsent ? absentBucket : bucket).take(signal);
       const { index, waitMs } = position;
       const answer = await options.read({ ...options.request, index, waitMs }, signal);
       refuseUnsure(options.request.tried, answer);
       failures = 0;
+      isAbsent = answer.status === 404;
 
       if (answer.index < position.index) {
         position = { ...START };

@@ -280,6 +280,43 @@ describe.for(subjects)("$name behaves like Consul:", ({ start, skip }) => {
       expect((await get("/kv/undo/a")).status).toBe(404);
     });
 
+    test("fails a transaction of reads for each key that is not as it was believed to be", async () => {
+      await put("/kv/many/a", "1");
+      const read = (...verbs: readonly (readonly [string, string])[]): unknown =>
+        verbs.map(([Verb, Key]) => ({ KV: { Verb, Key: `many/${Key}` } }));
+
+      const right = await put("/txn", read(["get", "a"], ["check-not-exists", "b"]));
+      const wrong = await put("/txn", read(["get", "b"], ["check-not-exists", "a"], ["get", "a"]));
+      const consistent = await put("/txn?consistent", read(["get", "a"]));
+
+      expect(right.json()).toMatchObject({ Results: [{ KV: { Key: "many/a", Value: "MQ==" } }] });
+      expect(right.knownLeader).toBe("true");
+      expect(wrong.status).toBe(409);
+      expect(wrong.json()).toMatchObject({
+        Results: null,
+        Errors: [
+          { OpIndex: 0, What: 'key "many/b" doesn\'t exist' },
+          { OpIndex: 1, What: 'key "many/a" exists' },
+        ],
+      });
+      expect(consistent.status).toBe(200);
+    });
+
+    test("leaves keys out of a transaction of reads that may not be read", async () => {
+      const { url, token } = await subject.denied();
+      const read = async (Verb: string): Promise<Answer> =>
+        await ask(url, "PUT", "/txn", [{ KV: { Verb, Key: "acl/a" } }], token);
+
+      const [got, checked] = [await read("get"), await read("check-not-exists")];
+
+      expect(got.status).toBe(200);
+      expect((got.json() as { Results: unknown }).Results ?? []).toEqual([]);
+      expect(checked).toMatchObject({
+        status: 409,
+        text: expect.stringContaining("Permission denied") as string,
+      });
+    });
+
     test("forgets a session that was destroyed", async () => {
       const a = await session();
       await put(`/session/destroy/${a}`);

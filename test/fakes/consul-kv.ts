@@ -131,11 +131,21 @@ export function answerTxn(asked: Asked, state: ConsulState): Answered {
   }
   if (ops.length > 64) return plain(413, `Transaction contains too many operations (${ops.length} > 64)`);
 
-  const onlyGets = ops.every((op) => op.Verb === "get" || op.Verb === "get-tree");
+  const onlyReads = ops.every((op) => ["get", "get-tree", "check-not-exists"].includes(op.Verb));
   const denied = ops.flatMap((op, at) =>
     mayDo(asked, op) ? [] : [{ OpIndex: at, What: "Permission denied" }],
   );
-  if (onlyGets) {
+  if (onlyReads) {
+    const checks = denied.filter(({ OpIndex: at }) => ops[at]?.Verb === "check-not-exists");
+    // Each that fails is told, unlike of a transaction that writes.
+    const failures = ops.flatMap((op, at) => {
+      const what = failureOf(state, op, state.keys.has(op.Key));
+      return what === undefined ? [] : [{ OpIndex: at, What: what }];
+    });
+    const errors = checks.length > 0 ? checks : failures;
+    if (errors.length > 0)
+      return { status: 409, json: { Results: null, Errors: errors, Index: 0, KnownLeader: true } };
+    // What may not be read is left out without a word.
     const results = denied.length > 0 ? [] : ops.flatMap((op) => readOp(state, op));
     const more = { Index: 0, LastContact: 0, KnownLeader: true, ConsistencyLevel: "" };
     const headers = { "x-consul-knownleader": "true", "x-consul-lastcontact": "0" };
@@ -203,6 +213,7 @@ function failureOf(state: ConsulState, op: WireOp, exists: boolean): string | un
 }
 
 function readOp(state: ConsulState, op: WireOp): { KV: KvRow }[] {
+  if (op.Verb === "check-not-exists") return [];
   const row = state.keys.get(op.Key);
   if (op.Verb === "get-tree") return listRows(state, op.Key).map((one) => ({ KV: one }));
   return row === undefined ? [] : [{ KV: row }];
