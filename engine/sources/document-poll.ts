@@ -68,7 +68,8 @@ export class DocumentPoll implements Watch<PolledDocuments> {
       this.#awake = new AbortController();
       let pauseMs = POLL_MS * (0.9 + 0.2 * clock.random());
       try {
-        const found = await this.#look();
+        // Until a restarted Consul has replayed its log, it answers others with what stood there long ago.
+        const found = await this.#look(this.state.error !== undefined || !this.state.ready);
         failures = 0;
         this.state.error = undefined;
         this.state.ready = true;
@@ -90,11 +91,11 @@ export class DocumentPoll implements Watch<PolledDocuments> {
     }
   }
 
-  async #look(): Promise<PolledDocuments> {
+  async #look(consistent: boolean): Promise<PolledDocuments> {
     const { consul, prefix, proof } = this.#options;
     const names = this.#options.names();
     const documents = await readDocuments(
-      { consul, prefix, proof, names, known: this.#known, consistent: false },
+      { consul, prefix, proof, names, known: this.#known, consistent },
       this.#signal,
     );
     const given = this.#given;

@@ -32,9 +32,11 @@ type Step = Partial<BlockingAnswer> & {
 /** Answers read after read from a list, and never answers after its end. */
 function script(steps: readonly Step[], clock = fakeClock()) {
   const asked: Pick<BlockingRequest, "index" | "waitMs">[] = [];
+  const consistent: boolean[] = [];
   const left = [...steps];
   async function read(request: BlockingRequest, signal: AbortSignal): Promise<BlockingAnswer> {
     asked.push({ index: request.index, waitMs: request.waitMs });
+    consistent.push(request.consistent === true);
     const step = left.shift();
     if (step === undefined) {
       return await new Promise((_resolve, reject) => {
@@ -54,7 +56,7 @@ function script(steps: readonly Step[], clock = fakeClock()) {
     } as const;
     return { ...defaults, body: () => value, ...fields };
   }
-  return { read, asked, clock };
+  return { read, asked, consistent, clock };
 }
 
 function open(
@@ -232,6 +234,22 @@ test("sees an isolated change at once, and slows down in a storm", async () => {
 
   expect(sleptAtFirst).toEqual([]);
   expect(scripted.clock.slept).toEqual([1_000, 1_000, 1_000]);
+});
+
+test("begins each start with a consistent read, as a restarted Consul says old things to others", async () => {
+  const scripted = script([
+    { index: 9, value: "a" },
+    { index: 10, value: "b" },
+    { error: DOWN },
+    { index: 10, value: "b" },
+    { index: 4, value: "old" },
+    { index: 11, value: "c" },
+  ]);
+
+  await take(open(scripted).values, 4);
+
+  expect(scripted.asked.map(({ index }) => index)).toEqual([0, 9, 10, 0, 10, 0]);
+  expect(scripted.consistent).toEqual([true, false, false, true, false, true]);
 });
 
 test("lets what is absent wait longer between reads, until it is there", async () => {

@@ -65,7 +65,8 @@ const RETRY_AFTER_CAP_MS = 60_000;
  * Reads only when the consumer asks for the next value, so that a slow one gets the
  * newest and nothing queues up. Starts over from index 0 after any error and whenever
  * the index goes down: with an old index a restarted Consul would be silent until it
- * has caught up. Never throws but for the signal, with which it ends.
+ * has caught up. The first read of a start is a consistent one: while a restarted Consul
+ * replays its log it answers others with what stood there long ago. Never throws but for the signal, with which it ends.
  */
 export function watch<T>(options: WatchOptions<T>, signal: AbortSignal): Watch<T> {
   const startedMs = (options.clock ?? systemClock).wallMs();
@@ -107,7 +108,8 @@ async function* run<T>(
     try {
       await (isAbsent ? absentBucket : bucket).take(signal);
       const { index, waitMs } = position;
-      const answer = await options.read({ ...options.request, index, waitMs }, signal);
+      const consistent = index === 0 ? { consistent: true } : {};
+      const answer = await options.read({ ...options.request, index, waitMs, ...consistent }, signal);
       refuseUnsure(options.request.tried, answer);
       failures = 0;
       isAbsent = answer.status === 404;
