@@ -76,6 +76,37 @@ describe.skipIf(consulBinary() === undefined)(
       expect(after.documents.get("web")).toBe(before.documents.get("web"));
     });
 
+    test("a source gives nothing old while a killed Consul replays its log", async () => {
+      const { server, consul, signal } = await world();
+      await ensureSentinel({ consul, prefix: "observability" });
+      const padding = "x".repeat(2_000);
+      for (let at = 0; at < 640; at += 16) {
+        const round = Array.from({ length: 16 }, async (_, part) => {
+          const ops = Array.from({ length: 32 }, (__, key) => ({
+            verb: "set" as const,
+            key: key === 0 ? "observability/web" : `load/${at + part}-${key}`,
+            text: key === 0 ? `old ${at + part}` : padding,
+          }));
+          await consul.txn(ops);
+        });
+        await Promise.all(round);
+      }
+      await consul.kvPut("observability/web", "newest");
+      const seen: string[] = [];
+      const iterator = states(clusterSource({ consul, prefix: "observability" }), signal);
+      seen.push((await next(iterator)).documents.get("web")?.text ?? "");
+
+      await server.kill();
+      await server.start();
+      await consul.kvPut("observability/end", "");
+      for (let state = await next(iterator); ; state = await next(iterator)) {
+        seen.push(state.documents.get("web")?.text ?? "");
+        if (state.documents.has("end")) break;
+      }
+
+      expect(new Set(seen)).toEqual(new Set(["newest"]));
+    }, 60_000);
+
     test("a source gives nothing of a Consul that lost its state", async () => {
       const { server, consul, signal } = await world();
       await ensureSentinel({ consul, prefix: "observability" });
@@ -111,7 +142,7 @@ describe.skipIf(consulBinary() === undefined)(
 
       expect(names(cluster)).toEqual(["web"]);
       expect([node.node.name, ...names(node)]).toEqual(["node-1", "web"]);
-      expect(await ensureSentinel({ consul: reader, prefix: "observability" })).toBe("notAllowed");
+      expect(await ensureSentinel({ consul: reader, prefix: "observability" })).toBe("present");
       expect(denied.health).toMatchObject({ ready: false, error: { failure: "unauthorized" } });
     });
 
