@@ -10,6 +10,7 @@ import type { NomadNamespaces } from "../engine/sources/sources.ts";
 import type { DeleteLimit } from "../engine/plan/policies.ts";
 import type { NomadOptions } from "../clients/nomad-connection.ts";
 import type { DogstatsdAddress, ReceiverAddresses, SocketAddress } from "../clients/receiver-address.ts";
+import { parseRestartCommand, type RestartCommand } from "../controllers/nomad-telemetry/restart/command.ts";
 import { SETTINGS, type Env, type Flags, type Setting, type SettingName } from "./settings.ts";
 
 export { SETTINGS, type Flags, type Setting, type SettingName } from "./settings.ts";
@@ -36,6 +37,8 @@ export interface Config {
     readonly allocation: string | undefined;
     /** The nomad program; undefined if none is to be used. */
     readonly bin: string | undefined;
+    /** What restarts it; undefined if only a person does. */
+    readonly restart: RestartCommand | undefined;
   };
   readonly datadog: {
     readonly url: string;
@@ -120,6 +123,7 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
       allocation: get("nomadAllocId"),
       configDir: must("nomadConfigDir"),
       bin: must("nomadBin") === "off" ? undefined : must("nomadBin"),
+      restart: restartCommand(must("nomadRestart")),
     },
     datadog: {
       url: url("datadogUrl", get("datadogUrl") ?? `https://api.${must("datadogSite")}`),
@@ -195,6 +199,14 @@ function nomadNamespaces(text: string): NomadNamespaces {
   if (names.length === 0 || !names.every((name) => /^[A-Za-z0-9-]{1,128}$/.test(name)))
     throw wrong("nomadNamespaces", text, "*, or names of namespaces such as default,prod");
   return names;
+}
+
+function restartCommand(text: string): RestartCommand | undefined {
+  try {
+    return parseRestartCommand(text);
+  } catch (error) {
+    throw wrong("nomadRestart", text, error instanceof Error ? error.message : String(error));
+  }
 }
 
 function keyPrefix(name: SettingName, text: string): string {

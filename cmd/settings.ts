@@ -102,6 +102,14 @@ export const SETTINGS = {
     description: "the nomad program, which checks a telemetry file before it is put in place; off for none",
     default: "nomad",
   },
+  nomadRestart: {
+    env: ["DD_OBSERVE_NOMAD_RESTART"],
+    flag: "--nomad-restart",
+    value: "how",
+    description:
+      "what restarts this machine's Nomad where a document wishes it: none, or command:<program and arguments>",
+    default: "none",
+  },
   datadogUrl: {
     env: ["DD_API_URL"],
     flag: "--datadog-url",

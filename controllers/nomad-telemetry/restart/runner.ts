@@ -331,7 +331,8 @@ class RestartRunner {
       };
     } catch (error) {
       if (signal.aborted || !(error instanceof ApiError)) throw error;
-      const message = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
+      const hint = error.hint?.replace(/\.$/, "");
+      const message = hint === undefined ? error.message : `${error.message} (${hint})`;
       return { self: undefined, agent: { isUp: false, message } };
     }
   }
