@@ -19,6 +19,7 @@ export interface DropInOptions {
 
 /** Nomad reads `.hcl` and `.json` only. */
 const KEPT_SUFFIX = ".last-good";
+const REFUSED_SUFFIX = ".refused";
 const FILE_MODE = 0o644;
 
 /** Another file of the folder. */
@@ -106,11 +107,29 @@ export class DropIn {
     });
   }
 
+  /** Puts the kept text back, or takes the file away if none is kept, and remembers the text that it replaces. */
+  async goBack(): Promise<void> {
+    const refused = this.read();
+    const kept = this.readKept();
+    this.#mayWrite(`go back from ${this.path}`);
+    if (refused === undefined) return;
+    const owner = this.#folder();
+    await this.#writer.write({ path: this.path + REFUSED_SUFFIX, text: refused, owner, mode: FILE_MODE });
+    if (kept === undefined) this.#delete(this.path);
+    else await this.write(kept);
+  }
+
+  /** True for a text that was gone back from. */
+  isRefused(text: string): boolean {
+    return readRegular(this.path + REFUSED_SUFFIX)?.text === text;
+  }
+
   /** Removes our file and what is kept beside it. What is gone already is no failure. */
   remove(): void {
     this.#mayWrite(`remove ${this.path}`);
     if (this.read() !== undefined) this.#delete(this.path);
     this.#delete(this.path + KEPT_SUFFIX);
+    this.#delete(this.path + REFUSED_SUFFIX);
   }
 
   #names(): readonly string[] {

@@ -3,6 +3,8 @@ import type { Consul } from "../../clients/consul.ts";
 import { watchEndpoints } from "../../controllers/endpoint-probe/index.ts";
 import { watchReceivers } from "../../controllers/receivers/index.ts";
 import { NomadAgent } from "../../controllers/nomad-telemetry/agent.ts";
+import { watchRestarts } from "../../controllers/nomad-telemetry/restart/index.ts";
+import { openTelemetryFile } from "../../controllers/nomad-telemetry/target.ts";
 import { NODE_CONTROLLERS } from "../../controllers/index.ts";
 import { runPolls } from "../../controllers/polls/index.ts";
 import type { Term } from "../../engine/leader/lease.ts";
@@ -89,6 +91,22 @@ async function serveNode(process: Process, feed: Feed<NodeState, NodeSnapshot>):
           watchEndpoints({ ...looks, ground: deps }, signal),
           watchReceivers(
             { ...looks, addresses, clusterId, statePrefix, node: first.node.name, store },
+            signal,
+          ),
+          watchRestarts(
+            {
+              consul,
+              statePrefix,
+              node: first.node.name,
+              holder: config.holder,
+              nomad: agent.nomad,
+              command: config.nomad.restart,
+              approved: deps.approved,
+              snapshot: () => feed.snapshot,
+              board,
+              dropIn: openTelemetryFile({ dir: agent.configDir, clusterId, log, readOnly: false }),
+              log,
+            },
             signal,
           ),
           runPolls({ feed, ground: deps, dogstatsd: addresses.dogstatsd, board, log }, signal),

@@ -45,13 +45,7 @@ export class NomadTelemetryTarget implements Target<TelemetryFile> {
   constructor(options: NomadTelemetryOptions) {
     const { agent, clusterId, log, readOnly } = options;
     this.#options = options;
-    this.#dropIn = new DropIn({
-      dir: agent.configDir,
-      name: FILE_NAME,
-      foreign: (text) => whyForeign(text, clusterId),
-      onNotice: (message) => log.warn({ reason: message }, "nomad folder notice"),
-      readOnly,
-    });
+    this.#dropIn = openTelemetryFile({ dir: agent.configDir, clusterId, log, readOnly });
   }
 
   /** The level of settings of the file that stands there: what its Nomad read when it was asked last. */
@@ -131,6 +125,16 @@ export class NomadTelemetryTarget implements Target<TelemetryFile> {
   /** @throws {ApiError} `rejected` if Nomad itself would not read the folder any more. */
   async #check(text: string, signal: AbortSignal): Promise<void> {
     const { program, agent, log } = this.#options;
+    if (this.#dropIn.isRefused(text))
+      throw new ApiError(
+        `write ${this.#dropIn.path}`,
+        "Nomad did not come back when it was restarted with it",
+        {
+          failure: "rejected",
+          reason: "RolledBack",
+          hint: `Change the wish in observability/_nomad; or delete ${this.#dropIn.path}.refused to try the same again.`,
+        },
+      );
     if (program === undefined) return;
     const others = this.#dropIn.others().files.map(({ name }) => name);
     const found = await checkNomadConfig(
@@ -162,6 +166,22 @@ export class NomadTelemetryTarget implements Target<TelemetryFile> {
       applied: this.#applied,
     };
   }
+}
+
+/** Our file in Nomad's folder. */
+export function openTelemetryFile({
+  dir,
+  clusterId,
+  log,
+  readOnly,
+}: Pick<NomadTelemetryOptions, "clusterId" | "log" | "readOnly"> & { readonly dir: string }): DropIn {
+  return new DropIn({
+    dir,
+    name: FILE_NAME,
+    foreign: (text) => whyForeign(text, clusterId),
+    onNotice: (message) => log.warn({ reason: message }, "nomad folder notice"),
+    readOnly,
+  });
 }
 
 function whyForeign(text: string, clusterId: string): string | undefined {
