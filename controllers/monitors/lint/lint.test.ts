@@ -65,6 +65,15 @@ describe("repairs a query", () => {
     ["avg(last_5m):avg:a.b{} > 1", "avg(last_5m):avg:a.b{*} > 1"],
     ["avg(last_5m):a.b{x:y} > 1", "avg(last_5m):avg:a.b{x:y} > 1"],
     ["avg(last_5m):a.b / c.d > 1", "avg(last_5m):avg:a.b{*} / avg:c.d{*} > 1"],
+    ["avg(last_5m):ray.cluster.active_nodes < 3", "avg(last_5m):sum:ray.cluster.active_nodes{*} < 3"],
+    [
+      "avg(last_5m):consul.serf.member.flap > 2",
+      "sum(last_5m):max:consul.serf.member.flap{*}.as_count() > 2",
+    ],
+    [
+      "avg(last_5m):max:consul.serf.member.flap{*} > 2",
+      "sum(last_5m):max:consul.serf.member.flap{*}.as_count() > 2",
+    ],
     ["avg(last_5m):avg:my-app.requests{*} > 1", "avg(last_5m):avg:my_app.requests{*} > 1"],
     ["avg(last_5m):sum:a.b.count{*} > 10", "sum(last_5m):sum:a.b.count{*}.as_count() > 10"],
     ["avg(last_5m):a.b.count > 10", "sum(last_5m):sum:a.b.count{*}.as_count() > 10"],

@@ -102,7 +102,10 @@ export function averageOfCount(draft: Draft, { known }: World): Change {
 
   const threshold = splitComparison(draft.query)?.threshold;
   const advice = `for events: sum(${parsed.head?.window}):sum:${series[0]?.metric}{*}.as_count(); for a rate per second: .as_rate()`;
-  const spaced = series.find((one) => one.aggregator !== undefined && one.aggregator !== "sum");
+  const advised = ({ metric }: Series): string => known.asked.get(metric)?.aggregator ?? "sum";
+  const spaced = series.find(
+    (one) => one.aggregator !== undefined && one.aggregator !== "sum" && one.aggregator !== advised(one),
+  );
   if (spaced !== undefined) {
     const message = `${spaced.metric} counts events and arrives as a rate per second; whether ${spaced.aggregator}: over its sources or their number is meant can't be told`;
     return refuse("AverageOfCount", "query", message, advice);
@@ -117,7 +120,8 @@ export function averageOfCount(draft: Draft, { known }: World): Change {
       : { ...parsed.head, text: parsed.head.text.replace(/^(\s*)avg\b/, "$1sum") };
   const counted = mapSeries({ ...parsed, head }, (one) => ({
     ...one,
-    aggregator: "sum",
+    // Where each of several sources counts the same event, their sum counts it several times.
+    aggregator: one.aggregator ?? advised(one),
     methods: isCounted(one) ? one.methods : [...one.methods, ".as_count()"],
   }));
   const why =

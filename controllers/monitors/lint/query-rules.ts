@@ -121,12 +121,27 @@ export function missingScope(draft: Draft): Change {
   return newQuery(draft, printMetricQuery(query), "a metric needs a scope; {*} is all of it");
 }
 
-/** Datadog takes a metric without an aggregator as an average; written out, everybody sees it. */
-export function missingAggregator(draft: Draft): Change {
+/**
+ * Datadog takes a metric without an aggregator as an average; written out, everybody sees it. Where the table of
+ * metrics knows that an average means nothing, such as of one series for each type of node, its word counts.
+ */
+export function missingAggregator(draft: Draft, { known }: World): Change {
   if (!isMetricMonitor(draft)) return NOTHING;
   const parsed = parseMetricQuery(draft.query);
-  if (seriesOf(parsed.parts).every(({ aggregator }) => aggregator !== undefined)) return NOTHING;
-  const query = mapSeries(parsed, (series) => ({ ...series, aggregator: series.aggregator ?? "avg" }));
-  const why = "Datadog takes no aggregator as avg; written out it says how hosts and groups are joined";
+  const bare = seriesOf(parsed.parts).filter(({ aggregator }) => aggregator === undefined);
+  if (bare.length === 0) return NOTHING;
+  const query = mapSeries(parsed, (series) => ({
+    ...series,
+    aggregator: series.aggregator ?? known.asked.get(series.metric)?.aggregator ?? "avg",
+  }));
+  const advised = bare.flatMap(({ metric }) => {
+    const aggregator = known.asked.get(metric)?.aggregator ?? "avg";
+    return aggregator === "avg" ? [] : [`${metric} is joined by ${aggregator}`];
+  });
+  const usual = "Datadog takes no aggregator as avg; written out it says how hosts and groups are joined";
+  const why =
+    advised.length === 0
+      ? usual
+      : `Datadog takes no aggregator as avg, and ${[...new Set(advised)].join(", ")}`;
   return newQuery(draft, printMetricQuery(query), why);
 }
