@@ -105,8 +105,9 @@ export const STATUS_KEYS = {
  * @param conditions Of all writers.
  */
 export function summarize(conditions: readonly Condition[]): readonly Condition[] {
-  const failing = conditions.filter(({ status }) => status === "False");
-  const worst = failing[0] ?? conditions.find(({ status }) => status === "Unknown");
+  const ordered = conditions.toSorted((a, b) => rankOf(a) - rankOf(b));
+  const failing = ordered.filter(({ status }) => status === "False");
+  const worst = failing[0] ?? ordered.find(({ status }) => status === "Unknown");
   const stalled = failing.find(({ reason }) => NEEDS_A_PERSON.has(reason));
   const ready: Condition =
     worst === undefined
@@ -122,6 +123,22 @@ export function summarize(conditions: readonly Condition[]): readonly Condition[
       ? { type: "Stalled", status: "False", reason: "Progressing", message: "nothing waits for a person" }
       : { type: "Stalled", status: "True", reason: stalled.reason, message: stalled.message };
   return [ready, isStalled];
+}
+
+/**
+ * Of what breaks on the way of the data the first says why; the rest follows from it. An endpoint that is away
+ * makes the Agent's check fail, and then no points arrive. All that isn't on this way comes before.
+ */
+const WAY_OF_DATA = [
+  "ConfigWritten",
+  "EndpointReachable",
+  "ReceiversReady",
+  "AgentLoaded",
+  "MetricsArriving",
+];
+
+function rankOf({ type }: Condition): number {
+  return WAY_OF_DATA.indexOf(type);
 }
 
 /** Reasons that no retry can mend. */
