@@ -10,6 +10,8 @@ export interface Endpoint {
   readonly base: string;
   /** The whole URL. */
   readonly endpoint: string;
+  /** The port that the instance registered, where the pack's usual one was taken in its place. */
+  readonly passedOver?: number;
 }
 
 /**
@@ -33,12 +35,18 @@ export function endpointOf(
     };
   }
   const tagged = readTags(service, instance.tags, tagName).layer.endpoint ?? {};
-  const port = wish.endpoint.port ?? tagged.port ?? pack.endpoint.port ?? instance.port;
+  const stated = wish.endpoint.port ?? tagged.port;
+  const port = stated ?? pack.endpoint.port ?? instance.port;
   if (port < 1) {
     const message = `instance ${instance.id} registered no port; set endpoint.port or the tag ${tagName}.port=<port>`;
     return { owner: service, reason: "NoPort", message };
   }
   const scheme = wish.endpoint.scheme ?? tagged.scheme ?? pack.endpoint.scheme;
   const base = `${scheme}://${hostInUrl(instance.address)}:${port}`;
-  return { base, endpoint: base + (wish.endpoint.path ?? tagged.path ?? pack.endpoint.path) };
+  const isPassedOver = stated === undefined && instance.port > 0 && instance.port !== port;
+  return {
+    base,
+    endpoint: base + (wish.endpoint.path ?? tagged.path ?? pack.endpoint.path),
+    ...(isPassedOver ? { passedOver: instance.port } : {}),
+  };
 }

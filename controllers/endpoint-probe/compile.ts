@@ -52,7 +52,15 @@ function probesOf(
     const found = endpointOf(wish, instance, allowed, tagName);
     if ("reason" in found) continue;
     const url = probe?.path === undefined ? found.endpoint : found.base + probe.path;
-    byUrl.set(url, { url, format: probe?.format ?? "openmetrics", expects, hints });
+    const { passedOver } = found;
+    byUrl.set(url, {
+      url,
+      format: probe?.format ?? "openmetrics",
+      expects,
+      hints,
+      passedOver:
+        passedOver === undefined ? undefined : { port: passedOver, tag: `${tagName}.port=${passedOver}` },
+    });
   }
   return [...byUrl.values()].sort((a, b) => (a.url < b.url ? -1 : 1));
 }

@@ -112,6 +112,28 @@ test("says why there was no answer, and what the pack advises", () => {
   expect(judgeAnswer(probe({ hints: { unreachable: "Start Ray." } }), error).message).toMatch(/Start Ray$/);
 });
 
+test("a page of another system is told by its place, not by what the pack says of an empty answer", () => {
+  const page = answer({ contentType: "text/html", beginning: "<html>", families: new Set() });
+  const nothing = answer({ beginning: "", families: new Set() });
+  const hints = { empty: "Wait for the first numbers." };
+
+  expect(judgeAnswer(probe({ hints }), page).message).toMatch(/Check that port 8080 and path \/metrics/);
+  expect(judgeAnswer(probe({ hints }), nothing).message).toMatch(/Wait for the first numbers$/);
+});
+
+test("where the pack's usual port fails, the one that the service registered is named", () => {
+  const passedOver = { port: 9000, tag: "dd-observe.port=9000" };
+  const other =
+    ". That is the pack's usual port, and the service registered 9000: if its metrics stand there, give it the tag dd-observe.port=9000, or set endpoint.port";
+
+  const failing = judgeAnswer(probe({ passedOver }), answer({ status: 404 }));
+
+  expect(failing.message.endsWith(other)).toBe(true);
+  expect(judgeAnswer(probe({ passedOver }), answer()).message).toBe(
+    `${URL} answers with the expected metrics`,
+  );
+});
+
 test("where JSON is expected a page is not", () => {
   const page = answer({ contentType: "text/html", beginning: "<html>", families: new Set() });
   const leader = answer({ contentType: "application/json", beginning: '"10.0.0.1:8300"' });

@@ -20,6 +20,8 @@ export interface Probe {
   readonly expects: readonly Expectation[];
   /** What the person can do, by what came back: `unreachable`, `empty`, or an HTTP status. */
   readonly hints: Readonly<Record<string, string>>;
+  /** Where the pack's usual port is asked: the one that the service registered, and the tag that would take it. */
+  readonly passedOver?: { readonly port: number; readonly tag: string } | undefined;
 }
 
 export interface Verdict {
@@ -32,6 +34,14 @@ const MOST_NAMED = 3;
 
 /** Decides from one answer, or from why there was none, whether an instance can be observed. Pure. */
 export function judgeAnswer(probe: Probe, answer: EndpointAnswer | ApiError): Verdict {
+  const verdict = judge(probe, answer);
+  if (verdict.reason === "Answers" || probe.passedOver === undefined) return verdict;
+  const { port, tag } = probe.passedOver;
+  const other = `That is the pack's usual port, and the service registered ${port}: if its metrics stand there, give it the tag ${tag}, or set endpoint.port`;
+  return { ...verdict, message: sentences(verdict.message, other) };
+}
+
+function judge(probe: Probe, answer: EndpointAnswer | ApiError): Verdict {
   if (answer instanceof ApiError) {
     const what = answer.message
       .slice(answer.message.indexOf(probe.url) + probe.url.length)
@@ -50,8 +60,10 @@ export function judgeAnswer(probe: Probe, answer: EndpointAnswer | ApiError): Ve
 
 function judgeMetrics(probe: Probe, answer: EndpointAnswer): Verdict {
   if (answer.families.size === 0) {
-    const what = answer.beginning.trim() === "" ? "nothing" : `${kindOf(answer)} instead of metrics`;
-    return unexpected(`${probe.url} answers ${what}`, probe.hints["empty"] ?? wrongPlace(probe));
+    // A page or JSON is of another system, or of another path: no word of the pack's on what it lacks fits there.
+    return answer.beginning.trim() === ""
+      ? unexpected(`${probe.url} answers nothing`, probe.hints["empty"] ?? wrongPlace(probe))
+      : unexpected(`${probe.url} answers ${kindOf(answer)} instead of metrics`, wrongPlace(probe));
   }
   // What was cut off may have them.
   const missing = answer.isWhole ? probe.expects.filter((one) => !isThere(one, answer.families)) : [];
