@@ -43,6 +43,16 @@ test("says why the service has its pack, and what the pack fills in", () => {
   expect(fieldsOf("ray", ["dd-observe"], undefined).get("endpoint.path")).toEqual(["/metrics", "pack ray"]);
 });
 
+test("ports that instances name by their tags are all told, and not the pack's", () => {
+  const tags = ["dd-observe", "dd-observe.port=9001", "dd-observe.port=9002"];
+
+  expect(fieldsOf("ray", tags, undefined).get("endpoint.port")).toEqual([
+    "9001, 9002",
+    "tag dd-observe.port of each instance",
+  ]);
+  expect(fieldsOf("ray", tags, "endpoint: {port: 8080}\n").get("endpoint.port")).toEqual([8080, "document"]);
+});
+
 test("options and monitors are listed one by one", () => {
   const fields = fieldsOf(
     "ray",

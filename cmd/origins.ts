@@ -54,6 +54,12 @@ export function effectiveFields(wish: Wish, ground: OriginGround): readonly Effe
       fields.push({ path: name, value, from: said ?? "default" });
   }
   for (const name of ["scheme", "port", "path"] as const) {
+    const varying = wish.endpoint[name] === undefined ? taggedValues(name, ground) : [];
+    if (varying.length > 0) {
+      const from = `tag ${ground.tagName}.${name} of each instance`;
+      fields.push({ path: `endpoint.${name}`, value: varying.join(", "), from });
+      continue;
+    }
     const stated = wish.endpoint[name];
     const usual = wish.pack.endpoint[name];
     fields.push({
@@ -79,6 +85,12 @@ export function effectiveFields(wish: Wish, ground: OriginGround): readonly Effe
       fields.push({ path: `${area}.${name}`, value, from: origin([area, name]) ?? "default" });
   }
   return fields;
+}
+
+/** Where instances say different things by their tags, the wish as a whole says nothing: each has its own. */
+function taggedValues(name: string, { tags, tagName }: OriginGround): readonly string[] {
+  const prefix = `${tagName}.${name}=`;
+  return tags.filter((tag) => tag.startsWith(prefix)).map((tag) => tag.slice(prefix.length));
 }
 
 /** What all documents of no service have in common. `notify` only those of monitors. */
