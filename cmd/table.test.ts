@@ -41,6 +41,23 @@ test("leaves spare columns out, the last one first, where cutting isn't enough",
   ]);
 });
 
+test("spare columns go before one that has something to say is cut to nothing", () => {
+  const columns = [
+    { head: "NAME" },
+    { head: "OBJECTS", flexible: true, spare: true },
+    { head: "MESSAGE", flexible: true, least: 20 },
+  ];
+  const rows = [["ray", "10 monitors, 1 SLO", "nobody listens at the port of the metrics"]];
+
+  const lines = [60, 40, 37].map((width) => formatTable(columns, rows, { width }).split("\n")[1]);
+
+  expect(lines).toEqual([
+    "ray   10 monitors, 1 SLO  nobody listens at the port of the…",
+    "ray   10 monitors…  nobody listens at t…",
+    "ray   nobody listens at the port of …",
+  ]);
+});
+
 test("cuts nothing where nobody looks", () => {
   const message = "x".repeat(500);
 

@@ -4,6 +4,8 @@ export interface Column {
   readonly head: string;
   /** True if it may be cut where the line is too long. */
   readonly flexible?: boolean;
+  /** A flexible column says nothing below so many letters: spare columns go first. */
+  readonly least?: number;
   /** True if it may be left out where the line is too long even so. */
   readonly spare?: boolean;
 }
@@ -20,7 +22,7 @@ export interface TableLook {
 }
 
 const GAP = "  ";
-/** A flexible column is never cut shorter than this. */
+/** A flexible column is never cut shorter than this, unless it says otherwise. */
 const LEAST = 10;
 
 /**
@@ -37,8 +39,8 @@ export function formatTable(
   const natural = columns.map(({ head }, at) =>
     Math.max(lengthOf(head), ...texts.map((row) => lengthOf(row[at]!))),
   );
-  const least = columns.map(({ flexible }, at) =>
-    flexible === true ? Math.min(LEAST, natural[at]!) : natural[at]!,
+  const least = columns.map(({ flexible, least: own = LEAST }, at) =>
+    flexible === true ? Math.min(own, natural[at]!) : natural[at]!,
   );
   const spare = columns.findLastIndex((column) => column.spare === true);
   if (width !== undefined && spare !== -1 && lineLength(least) > width - indent.length)
@@ -72,15 +74,18 @@ function lineLength(widths: readonly number[]): number {
 function fitted(columns: readonly Column[], natural: readonly number[], width: number): readonly number[] {
   const widths = [...natural];
   let excess = lineLength(widths) - width;
-  while (excess > 0) {
-    let longest = -1;
-    for (const [at, { flexible }] of columns.entries()) {
-      if (flexible === true && widths[at]! > LEAST && (longest === -1 || widths[at]! > widths[longest]!))
-        longest = at;
+  // What a column needs to say something is taken last.
+  for (const leastOf of [({ least = LEAST }: Column) => least, () => LEAST]) {
+    while (excess > 0) {
+      let longest = -1;
+      for (const [at, column] of columns.entries()) {
+        const canGive = column.flexible === true && widths[at]! > leastOf(column);
+        if (canGive && (longest === -1 || widths[at]! > widths[longest]!)) longest = at;
+      }
+      if (longest === -1) break;
+      widths[longest]!--;
+      excess--;
     }
-    if (longest === -1) break;
-    widths[longest]!--;
-    excess--;
   }
   return widths;
 }
