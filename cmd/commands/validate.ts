@@ -2,11 +2,13 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
 import { PACK_FILES } from "../../crds/pack-fault.ts";
+import type { Pack } from "../../crds/pack.ts";
 import { locateProblems } from "../../crds/document.ts";
 import { isReserved } from "../../crds/names.ts";
 import { readDefaults, type Ground } from "../../crds/resolve.ts";
 import { documentOfFile, validateText, type DocumentFile, type Validated } from "../../crds/validate.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
+import { unknownMetricsOf } from "../../controllers/pack-unknown-metrics.ts";
 import { packFolders } from "../../engine/sources/pack-folders.ts";
 import { BUILT_IN_PACKS, readPack } from "../../engine/sources/packs.ts";
 import type { Call } from "../call.ts";
@@ -105,12 +107,12 @@ function checkFolder(folder: string, ground: Checking): readonly Checked[] {
   return names.flatMap((name) => checkPath(path.join(folder, name), ground, false));
 }
 
-function checkPack(folder: string, { packDirs }: Checking): readonly Checked[] {
+function checkPack(folder: string, { packDirs, packs }: Checking): readonly Checked[] {
   const dir = path.resolve(folder);
   // A pack may extend one that stands beside it, although nobody has installed them yet.
   const beside = isInstalled(dir, packDirs) ? [] : [path.dirname(dir)];
   const pack = readPack(dir, packFolders([BUILT_IN_PACKS, ...packDirs, ...beside]));
-  if (pack.ok) return [{ file: path.join(folder, "pack.yaml"), problems: [] }];
+  if (pack.ok) return checkQueries(folder, pack.value, packs);
   const byFile = new Map<string, Problem[]>();
   for (const problem of pack.problems) {
     // What is wrong may stand in a pack that it extends.
@@ -119,6 +121,19 @@ function checkPack(folder: string, { packDirs }: Checking): readonly Checked[] {
     byFile.set(file, [...(byFile.get(file) ?? []), problem]);
   }
   return [...byFile].map(([file, problems]) => ({ file, problems }));
+}
+
+/** A start isn't stopped by this, as Datadog may know a metric that no table names. */
+function checkQueries(folder: string, pack: Pack, packs: Checking["packs"]): readonly Checked[] {
+  const unknown = unknownMetricsOf(pack, packs.values());
+  if (unknown.length === 0) return [{ file: path.join(folder, "pack.yaml"), problems: [] }];
+  return [...new Set(unknown.map(({ file }) => file))].map((name) => {
+    const file = path.join(folder, name);
+    const problems = unknown
+      .filter((one) => one.file === name)
+      .map(({ message }): Problem => ({ owner: file, reason: "PackInvalid", message }));
+    return { file, problems };
+  });
 }
 
 function isInstalled(dir: string, packDirs: readonly string[]): boolean {
