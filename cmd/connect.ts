@@ -45,7 +45,10 @@ export async function clusterIdOf(config: Config, consul: Consul, signal?: Abort
     throw new ApiError("learn the cluster's id from Consul's agent", error.message, {
       failure: "unauthorized",
       cause: error,
-      hint: 'Set --cluster-id or DD_OBSERVE_CLUSTER_ID, or give the token agent_prefix "" { policy = "read" }',
+      // A token that Consul doesn't know is not helped by another setting, so that comes second.
+      hint: [error.hint, "Or name the cluster: --cluster-id or DD_OBSERVE_CLUSTER_ID."]
+        .filter((part) => part !== undefined)
+        .join(" "),
     });
   }
 }
