@@ -36,6 +36,11 @@ const PATHS: Readonly<Record<string, string>> = {
   "acl-token-not-found-403": "/v1/nodes",
 };
 
+/** What our recordings of an agent were cut short by. The real one tells it: seen in 2.0.6, and in the source of 1.0.18. */
+const TRIMMED_AWAY: ReadonlySet<string> = new Set([
+  "body.config.AdvertiseAddrs is nothing that was recorded",
+]);
+
 const ALLOCATION = "95947360-6700-85bf-3a9d-d206f21696bf";
 
 const TELEMETRY = `telemetry {
@@ -95,7 +100,8 @@ describe.skipIf(recordings.length === 0)(
       else if (json !== undefined) {
         const differences = fits(JSON.parse(text), json, "body");
         // What the stand-in leaves out of an allocation or an agent, nothing of ours reads.
-        expect(differences.filter((one) => !one.endsWith(" is missing"))).toEqual([]);
+        const unlike = differences.filter((one) => !one.endsWith(" is missing"));
+        expect(unlike.filter((one) => trimmed !== true || !TRIMMED_AWAY.has(one))).toEqual([]);
       }
       if (recordedText !== undefined && trimmed !== true) expect(text).toBe(recordedText);
     });
