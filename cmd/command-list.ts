@@ -54,6 +54,7 @@ const APPLY: readonly SettingName[] = [...PASS, "changeEvents"];
 const RUN: readonly SettingName[] = [
   ...APPLY,
   ...RECEIVERS,
+  "nomadRestart",
   "httpAddr",
   "resync",
   "costInterval",

@@ -153,6 +153,8 @@ const NEEDS_A_PERSON: ReadonlySet<string> = new Set([
   "ConfigRejected",
   "RefusedByNomad",
   "RolledBack",
+  "RestartFailed",
+  "NoRestartCommand",
   "AddressRefused",
   "NotAllowed",
   "NoPort",
