@@ -286,10 +286,10 @@ const BREAKS: readonly Break[] = [
     "monitors",
     "one that alerts on missing data has none",
     ({ datadog }) => {
-      const one = [...datadog.monitors.values()].find(({ name }) => name.includes("Object store"))!;
+      const one = [...datadog.monitors.values()].find(({ name }) => name.includes("no active nodes"))!;
       datadog.edit(one.id, { overall_state: "No Data" });
     },
-    /1 of \d+ monitors in No Data: object-store-pressure/,
+    /1 of \d+ monitors in No Data: no-active-nodes/,
     /expect data at all times/,
   ],
   [

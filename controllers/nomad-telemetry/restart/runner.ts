@@ -127,6 +127,8 @@ class RestartRunner {
   /** Looks whether there is anything to do for this machine, and if so takes the lock and does it. */
   async #round(): Promise<void> {
     const wish = this.#options.wish();
+    // Where nobody wishes or allows a restart, its keys are none of our business, nor do we need rights to them.
+    if (wish === undefined && this.#options.command === undefined) return this.#tell(undefined);
     if (wish === undefined && this.#isNamed === false) {
       this.#tell(undefined);
       await this.#ask(false, undefined);
