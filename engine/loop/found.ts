@@ -1,8 +1,10 @@
 import { hashOf } from "../hash.ts";
 import type { Memory } from "../plan/memory.ts";
-import { isSame, type Desired } from "../plan/plan.ts";
+import { isKeptDrift } from "../plan/drift.ts";
+import { isSame, keyOf, type Desired } from "../plan/plan.ts";
 import type { Board } from "../status/board.ts";
 import type { ObservedCache } from "./observed.ts";
+import type { Report } from "./report.ts";
 
 export interface FoundOptions<Body> {
   readonly cache: ObservedCache<Body>;
@@ -13,6 +15,7 @@ export interface FoundOptions<Body> {
 /**
  * Remembers what stands there as it is wished, as if we had written it, whoever made it so: an adopted object, one
  * whose status was lost, or a wish that follows an edit. Otherwise the next edit of it could not be told from a new wish.
+ * Edits that stay by the wish's own rules are no difference.
  */
 export class Found<Body> {
   readonly #options: FoundOptions<Body>;
@@ -23,16 +26,18 @@ export class Found<Body> {
     this.#options = options;
   }
 
-  note({ objects }: Desired<Body>): void {
+  note({ objects }: Desired<Body>, { withheld }: Pick<Report<Body>, "withheld">): void {
     const { cache, memory, board } = this.#options;
     if (memory === undefined) return;
     const standing = cache.objects();
+    const edited = new Set(withheld.filter(isKeptDrift).map(({ action }) => keyOf(action)));
     for (const [key, { owner, body, wished = body }] of objects) {
       const found = standing.get(key);
       if (found === undefined) continue;
       const applied = this.#hashOf(wished);
       const before = memory.get(key);
-      if ((before?.ref === found.ref && before.applied === applied) || !isSame(found.body, body)) continue;
+      if (before?.ref === found.ref && before.applied === applied) continue;
+      if (!edited.has(key) && !isSame(found.body, body)) continue;
       memory.set(key, { owner, ref: found.ref, applied });
       cache.set({ ...found, owner, applied });
       board.touch(owner);

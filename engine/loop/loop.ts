@@ -160,7 +160,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     if (!("error" in compiled)) this.#refusals.note(report.outcomes, desired);
     const changes = changesIn(report, this.#options.memory);
     if (changes.length > 0) this.#options.onChanges?.(changes, snapshot);
-    if (report.error === undefined) this.#found.note(desired);
+    if (report.error === undefined) this.#found.note(desired, report);
     this.#driftNotes?.note(report);
     this.#publisher.publish(snapshot, desired, report, changed);
     this.#referring.noteRefs(report);

@@ -159,7 +159,7 @@ export function whyKept(
   const by = kept.find((field) => field.by !== undefined)?.by;
   const who = by === undefined ? "by hand" : `by hand, by ${by}`;
   const first = Math.min(...kept.map(endOf));
-  const reason = first === Infinity ? "DriftReported" : "DriftTolerated";
+  const reason = first === Infinity ? REPORTED : TOLERATED;
   if (isDeleted) return { reason, message: `${key} was deleted ${who}; ${whenOf("it is", first)}` };
   const ends = [...new Set(kept.map(endOf))].sort((a, b) => a - b);
   const parts = ends.map((end) => {
@@ -177,6 +177,14 @@ function whenOf(subject: string, end: number): string {
   const what = end === Infinity ? "only reported" : `set right at ${new Date(end).toISOString()}`;
   return subject === "" ? what : `${subject} ${what}`;
 }
+
+/** True of an update of which nothing is left, since all that it would set right are edits that stay. */
+export function isKeptDrift({ action, reason }: Withheld<unknown>): boolean {
+  return action.type === "update" && (reason === REPORTED || reason === TOLERATED);
+}
+
+const REPORTED = "DriftReported";
+const TOLERATED = "DriftTolerated";
 
 function listed(paths: readonly string[]): string {
   const more = paths.length - NAMED_FIELDS;
