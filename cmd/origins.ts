@@ -80,6 +80,7 @@ export function effectiveFields(wish: Wish, ground: OriginGround): readonly Effe
     ["dashboards", wish.dashboards],
     ["downtimes", wish.downtimes],
     ["metrics", wish.metrics],
+    ["instrumentation", wish.instrumentation],
   ] as const) {
     for (const [name, value] of Object.entries(values))
       fields.push({ path: `${area}.${name}`, value, from: origin([area, name]) ?? "default" });

@@ -1,5 +1,6 @@
 import type { GlobalMonitor } from "./global-monitor.ts";
 import { checkHandles, handlesIn, type Mention } from "./handles.ts";
+import { checkInstrumentation } from "./instrumentation-check.ts";
 import type { MonitorLayer } from "./monitor.ts";
 import { notifiedBy } from "./notify.ts";
 import { wrongOption } from "./options.ts";
@@ -18,6 +19,7 @@ export function checkWish(wish: Wish, policy: Policy): readonly Problem[] {
     ...checkAgent(wish),
     ...checkMonitors(wish),
     ...checkObjects(wish, policy),
+    ...checkInstrumentation(wish, policy),
     ...checkPolicy(wish, policy),
   ];
 }

@@ -153,6 +153,7 @@ const SURROUNDINGS: Readonly<Record<string, readonly object[]>> = {
     { slos: { own: ROUND } },
     { monitors: { own: MONITOR } },
     { metrics: { own: { tags: ["a"] } } },
+    { instrumentation: { prices: { own: { input: 1, output: 2 } } } },
     { slos: { own: SLICES } },
     { slos: { own: { ...SLICES, query: undefined, formula: "a", queries: { a: "x" } } } },
     { slos: { own: { ...UP, monitors: ["a/b"] } } },
@@ -204,6 +205,7 @@ const DOCUMENTS: readonly (readonly [name: string, schema: z.ZodType])[] = [
 /** One name that the pack has, and one that it hasn't. */
 function namesFor(path: readonly string[]): readonly string[] {
   if (!path.includes("*")) return [""];
+  if (path[1] === "env") return ["DD_TRACE_RATE_LIMIT"];
   return path[0] === "agent" ? ["interval", "buckets"] : ["noisy", "own"];
 }
 

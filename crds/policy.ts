@@ -40,6 +40,13 @@ export const policySchema = z.strictObject({
   catalog: z.boolean().default(true).meta({
     description: "False if services may not be written into Datadog's Software Catalog.",
   }),
+  instrumentation: z.boolean().default(true).meta({
+    description: "False if no wish may give a workload its environment (`instrumentation`).",
+  }),
+  telemetryHosts: z.array(z.string()).optional().meta({
+    description:
+      "Hosts that `instrumentation` may send traces and prompts to besides the machine itself, with * for any text. Without it: all.",
+  }),
 });
 
 function most(count: number, what: string) {

@@ -269,6 +269,7 @@ test("a wish has every field, and its pack", () => {
     slos: {},
     dashboards: {},
     downtimes: {},
+    instrumentation: {},
     metrics: {},
     catalog: false,
     dependencies: [],

@@ -207,6 +207,7 @@ const INHERITABLE: readonly (keyof WishLayer)[] = [
   "metrics",
   "catalog",
   "dependencies",
+  "instrumentation",
   "notify",
 ];
 

@@ -16,6 +16,9 @@ test("reads every field that a tag can set", () => {
     "dd-observe.scheme=https",
     "dd-observe.drift=report",
     "dd-observe.deletion=retain",
+    "dd-observe.profile=ddtrace",
+    "dd-observe.language=node",
+    "dd-observe.inject=true",
     "dd-observe.paused=true",
     "traefik.enable=true",
   ]);
@@ -31,6 +34,7 @@ test("reads every field that a tag can set", () => {
     endpoint: { port: 8080, path: "/metrics?format=prometheus", scheme: "https" },
     drift: "report",
     deletion: "retain",
+    instrumentation: { profile: "ddtrace", language: "node", inject: true },
     paused: true,
   });
 });

@@ -25,6 +25,9 @@ const TAG_FIELDS: Readonly<
   path: { path: ["endpoint", "path"], read: text },
   scheme: { path: ["endpoint", "scheme"], read: text },
   drift: { path: ["drift"], read: drift },
+  profile: { path: ["instrumentation", "profile"], read: text },
+  language: { path: ["instrumentation", "language"], read: text },
+  inject: { path: ["instrumentation", "inject"], read: yesOrNo },
   deletion: { path: ["deletion"], read: text },
   paused: { path: ["paused"], read: yesOrNo },
 };
@@ -107,7 +110,10 @@ function wrong(
 
 function ofTag(problem: Problem, name: string): Problem {
   const { path: _path, ...rest } = problem;
-  return { ...rest, message: `tag ${name}.${problem.message.replace(/^endpoint\./, "")}` };
+  return {
+    ...rest,
+    message: `tag ${name}.${problem.message.replace(/^(?:endpoint|instrumentation)\./, "")}`,
+  };
 }
 
 function put(layer: Record<string, unknown>, path: readonly string[], value: unknown): void {

@@ -106,6 +106,7 @@ test("fills in what a wish leaves open", () => {
     metrics: {},
     catalog: false,
     dependencies: [],
+    instrumentation: {},
     freeze: [],
     notify: [],
     drift: { rule: "correct", fields: {} },

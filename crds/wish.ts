@@ -5,6 +5,7 @@ import { dashboardLayer } from "./dashboard.ts";
 import { downtimeLayer } from "./downtime.ts";
 import { CORRECT, driftLayer, driftOf, type Drift } from "./drift.ts";
 import { freezeLayer, type FreezeWindow } from "./freeze.ts";
+import { instrumentationLayer } from "./instrumentation.ts";
 import { metricName, metricTagsLayer } from "./metric-tags.ts";
 import { monitorLayer } from "./monitor.ts";
 import { messageTemplate } from "./message-template.ts";
@@ -127,6 +128,11 @@ const fields = {
       examples: [["consul", "service:default/checkout"]],
       default: WISH_DEFAULTS.dependencies,
     }),
+  instrumentation: instrumentationLayer.meta({
+    description:
+      "The environment that the workload is given: unified tags, tracing, LLM Observability, metrics of AI agents.",
+    examples: [{ profile: "ddtrace", language: "node", inject: true }],
+  }),
   drift: driftLayer,
   freeze: freezeLayer,
   deletion: z.enum(["delete", "retain"]).meta({
@@ -164,6 +170,7 @@ export interface WishFields {
   readonly metrics: NonNullable<WishLayer["metrics"]>;
   readonly catalog: NonNullable<WishLayer["catalog"]>;
   readonly dependencies: readonly string[];
+  readonly instrumentation: NonNullable<WishLayer["instrumentation"]>;
   readonly drift: Drift;
   readonly freeze: readonly FreezeWindow[];
   readonly deletion: NonNullable<WishLayer["deletion"]>;
@@ -236,6 +243,7 @@ export function withDefaults(layer: WishLayer): WishFields {
     metrics: layer.metrics ?? {},
     catalog: layer.catalog ?? WISH_DEFAULTS.catalog,
     dependencies: layer.dependencies ?? WISH_DEFAULTS.dependencies,
+    instrumentation: layer.instrumentation ?? {},
     drift: driftOf(layer.drift),
     freeze: layer.freeze ?? WISH_DEFAULTS.freeze,
     deletion: layer.deletion ?? WISH_DEFAULTS.deletion,
