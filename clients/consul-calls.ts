@@ -51,6 +51,7 @@ export interface ServiceRegistration {
 export type TxnOp =
   | { readonly verb: "set"; readonly key: string; readonly text: string }
   | { readonly verb: "cas"; readonly key: string; readonly text: string; readonly modifyIndex: number }
+  | { readonly verb: "delete-cas"; readonly key: string; readonly modifyIndex: number }
   | { readonly verb: "delete" | "delete-tree"; readonly key: string }
   | { readonly verb: "check-session"; readonly key: string; readonly session: string };
 

@@ -74,6 +74,7 @@ export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapsho
   const intents = new Intents({ prefix: intentsPrefix(config.statePrefix), store, log });
   const deps: ClusterDeps = {
     ...commonDeps(once, "cluster", store),
+    kv: { consul, statePrefix: config.statePrefix, store },
     datadog: config.datadog,
     budget: new Budget(),
     mandate: term,

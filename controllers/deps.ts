@@ -1,3 +1,4 @@
+import type { Consul, TxnOp } from "../clients/consul.ts";
 import type { Mandate } from "../clients/guarded-agents.ts";
 import type { ReceiverAddresses } from "../clients/receiver-address.ts";
 import type { NomadPlace } from "./agent-config/reload-nomad.ts";
@@ -27,7 +28,19 @@ export interface CommonDeps {
   readonly log: Log;
 }
 
+/** Consul's KV store, for a controller that keeps its objects there. */
+export interface KvDeps {
+  /** Unable to write where nothing may be written. */
+  readonly consul: Consul;
+  /** Where everything of ours stands, without a slash at the end. */
+  readonly statePrefix: string;
+  /** Writes in one step if, and only if, we still lead. At most 63 operations. */
+  readonly store: (ops: readonly TxnOp[], signal: AbortSignal) => Promise<unknown>;
+}
+
 export interface ClusterDeps extends CommonDeps {
+  /** Absent where controllers only compile, such as for a command that checks documents. */
+  readonly kv?: KvDeps | undefined;
   readonly datadog: {
     readonly url: string;
     readonly apiKey: string | undefined;

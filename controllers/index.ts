@@ -9,6 +9,7 @@ import { metricTags } from "./metric-tags/index.ts";
 import { monitors } from "./monitors/index.ts";
 import { nomadTelemetry } from "./nomad-telemetry/index.ts";
 import { slos } from "./slos/index.ts";
+import { workloadEnv } from "./workload-env/index.ts";
 
 /** What the leader keeps for the whole cluster. One line each. */
 export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<Snapshot>)[] = [
@@ -18,6 +19,7 @@ export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<
   downtimes,
   metricTags,
   catalog,
+  workloadEnv,
 ];
 
 /** What every machine keeps for itself. One line each. */

@@ -205,7 +205,7 @@ const DOCUMENTS: readonly (readonly [name: string, schema: z.ZodType])[] = [
 /** One name that the pack has, and one that it hasn't. */
 function namesFor(path: readonly string[]): readonly string[] {
   if (!path.includes("*")) return [""];
-  if (path[1] === "env") return ["DD_TRACE_RATE_LIMIT"];
+  if (path[1] === "env") return ["DD_VERSION"];
   return path[0] === "agent" ? ["interval", "buckets"] : ["noisy", "own"];
 }
 

@@ -4,6 +4,8 @@ import { wrongWishText } from "./names.ts";
 import { matches, type Policy } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import type { Wish } from "./resolve.ts";
+import { didYouMean } from "./suggest.ts";
+import { refusedVariable, TRACER_VARIABLES, wrongVariable } from "./tracer-variables.ts";
 
 /** What a wish's instrumentation asks for that can't be, or that the policy doesn't allow. Never repeats a value: it may be a secret. */
 export function checkInstrumentation(
@@ -23,18 +25,47 @@ export function checkInstrumentation(
     const message = "instrumentation is not allowed by the operator's policy (instrumentation: false)";
     return [{ owner: service, reason: "NotAllowed", path: "instrumentation", message }];
   }
-  return addressesIn(instrumentation)
-    .flatMap(([at, text]) => {
-      const wrong = wrongAddress(text, policy);
-      return wrong === undefined ? [] : [problem(wrong.reason, at, wrong.message)];
-    })
-    .concat(
-      instrumentation.langfuse?.keys === undefined
-        ? []
-        : wrongPath(instrumentation.langfuse.keys).map((wrong) =>
-            problem("InvalidValue", "langfuse.keys", wrong),
-          ),
+  const wrongs: Problem[] = [];
+  for (const [at, text] of addressesIn(instrumentation)) {
+    const wrong = wrongAddress(text, policy);
+    if (wrong !== undefined) wrongs.push(problem(wrong.reason, at, wrong.message));
+  }
+  const { langfuse, tracer, env = {} } = instrumentation;
+  const keys = langfuse?.keys === undefined ? undefined : wrongPath(langfuse.keys);
+  if (keys !== undefined) wrongs.push(problem("InvalidValue", "langfuse.keys", keys));
+  if (profile === "langfuse" && langfuse?.baseUrl === undefined)
+    wrongs.push({
+      owner: service,
+      reason: "MissingField",
+      path: "instrumentation.profile",
+      message: "instrumentation.langfuse.baseUrl is needed with profile langfuse",
+    });
+  if (tracer?.bootstrap !== undefined && !BOOTSTRAP.test(tracer.bootstrap))
+    wrongs.push(
+      problem("InvalidValue", "tracer.bootstrap", "must be an absolute path that ends in /ddtrace/bootstrap"),
     );
+  for (const [name, value] of Object.entries(env)) wrongs.push(...checkVariable(service, name, value));
+  if (Object.keys(env).length > MOST_VARIABLES)
+    wrongs.push(problem("InvalidValue", "env", `must have at most ${MOST_VARIABLES} variables`));
+  return wrongs;
+}
+
+/** With the profile's own they must fit into one transaction of Consul's, which takes 64 operations. */
+const MOST_VARIABLES = 25;
+
+const BOOTSTRAP = /^\/(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9._/+-]{1,300}\/ddtrace\/bootstrap$/;
+
+function checkVariable(owner: string, name: string, value: string | number | boolean): readonly Problem[] {
+  const path = `instrumentation.env.${name}`;
+  const refused = refusedVariable(name);
+  if (refused === "unknown") {
+    const hint = didYouMean(name, TRACER_VARIABLES.keys());
+    const message = `${path} is read by no tracer${hint || "; set it in the job itself"}`;
+    return [{ owner, reason: "UnknownField", path, message }];
+  }
+  if (refused !== undefined) return [{ owner, reason: "NotAllowed", path, message: `${path} ${refused}` }];
+  const wrong = wrongVariable(name, value) ?? (typeof value === "string" ? wrongWishText(value) : undefined);
+  return wrong === undefined ? [] : [{ owner, reason: "InvalidValue", path, message: `${path} ${wrong}` }];
 }
 
 function addressesIn({
@@ -74,11 +105,9 @@ function wrongAddress(
 const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** @see https://developer.hashicorp.com/nomad/docs/concepts/variables#path-restrictions */
-function wrongPath(path: string): readonly string[] {
+function wrongPath(path: string): string | undefined {
   if (/(?:^|\/)(?:sk|pk)-lf-/.test(path))
-    return ["must be the path of a Nomad Variable, not a key: keys never stand in Consul"];
-  if (path.length <= 128 && /^[A-Za-z0-9_~-]+(?:\/[A-Za-z0-9_~-]+)*$/.test(path)) return [];
-  return [
-    "must be the path of a Nomad Variable that holds the keys, such as nomad/jobs/support: letters, digits, _ ~ - and single slashes, at most 128",
-  ];
+    return "must be the path of a Nomad Variable, not a key: keys never stand in Consul";
+  if (path.length <= 128 && /^[A-Za-z0-9_~-]+(?:\/[A-Za-z0-9_~-]+)*$/.test(path)) return undefined;
+  return "must be the path of a Nomad Variable that holds the keys, such as nomad/jobs/support: letters, digits, _ ~ - and single slashes, at most 128";
 }

@@ -64,6 +64,62 @@ test.for([
     "instrumentation: {langfuse: {secretKey: sk-lf-12345}}",
     "instrumentation.langfuse.secretKey can't be wished: keys never stand in Consul; put them into a Nomad Variable and name its path in langfuse.keys",
   ],
+  [
+    "instrumentation: {env: {DD_TRACE_RATE_LIMT: 5}}",
+    "instrumentation.env.DD_TRACE_RATE_LIMT is read by no tracer; did you mean DD_TRACE_RATE_LIMIT?",
+  ],
+  [
+    "instrumentation: {env: {DD_API_KEY: abc}}",
+    "instrumentation.env.DD_API_KEY can't be wished: it may hold a secret, and Consul is no place for one; give it to the job by a Nomad Variable",
+  ],
+  [
+    "instrumentation: {env: {LANGFUSE_SECRET_KEY: abc}}",
+    "instrumentation.env.LANGFUSE_SECRET_KEY can't be wished: it may hold a secret, and Consul is no place for one; give it to the job by a Nomad Variable",
+  ],
+  [
+    "instrumentation: {env: {DD_TRACE_AGENT_URL: 'http://evil'}}",
+    "instrumentation.env.DD_TRACE_AGENT_URL can't be wished: where the Agent is follows from instrumentation.mode",
+  ],
+  [
+    "instrumentation: {env: {DD_TRACE_LOG_FILE: /etc/x}}",
+    "instrumentation.env.DD_TRACE_LOG_FILE can't be wished: it names a file of the workload; set it in the job itself",
+  ],
+  [
+    "instrumentation: {env: {NODE_OPTIONS: --require=x}}",
+    "instrumentation.env.NODE_OPTIONS can't be wished as a variable: use instrumentation.inject; the job's own options are kept",
+  ],
+  [
+    "instrumentation: {env: {DD_SERVICE: other}}",
+    "instrumentation.env.DD_SERVICE can't be wished as a variable: it is the service's name",
+  ],
+  [
+    "instrumentation: {env: {DD_OBSERVE_PRELOAD: /tmp}}",
+    "instrumentation.env.DD_OBSERVE_PRELOAD can't be wished: it names a file of the workload; set it in the job itself",
+  ],
+  [
+    "instrumentation: {env: {LD_PRELOAD: /tmp/x.so}}",
+    "instrumentation.env.LD_PRELOAD can't be wished: it names a file of the workload; set it in the job itself",
+  ],
+  [
+    "instrumentation: {env: {DD_TRACE_RATE_LIMIT: many}}",
+    "instrumentation.env.DD_TRACE_RATE_LIMIT must be a whole number",
+  ],
+  [
+    "instrumentation: {env: {DD_TRACE_ENABLED: maybe}}",
+    "instrumentation.env.DD_TRACE_ENABLED must be true or false",
+  ],
+  [
+    "instrumentation: {env: {DD_SITE: evil.example.com}}",
+    "instrumentation.env.DD_SITE must be one of Datadog's sites: datadoghq.com, us3.datadoghq.com, us5.datadoghq.com, datadoghq.eu, ap1.datadoghq.com, ap2.datadoghq.com, ddog-gov.com",
+  ],
+  [
+    "instrumentation: {profile: langfuse}",
+    "instrumentation.langfuse.baseUrl is needed with profile langfuse",
+  ],
+  [
+    "instrumentation: {tracer: {bootstrap: /tmp/../ddtrace/bootstrap}}",
+    "instrumentation.tracer.bootstrap must be an absolute path that ends in /ddtrace/bootstrap",
+  ],
   ["instrumentation: {sampleRate: 10}", "instrumentation.sampleRate must be at most 1, not 10"],
 ] as const)("refuses %s", ([document, message]) => {
   expect(wished({ document })).toEqual([message]);

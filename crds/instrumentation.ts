@@ -1,6 +1,5 @@
 import { z } from "zod";
 
-import { harmless } from "./names.ts";
 import { refuseKeys } from "./schema-walk.ts";
 
 /** What a wish's instrumentation means where it says nothing. */
@@ -20,7 +19,8 @@ const variableName = z.string().regex(/^[A-Z][A-Z0-9_]{1,127}$/, {
   error: "must be the name of an environment variable, such as DD_TRACE_RATE_LIMIT",
 });
 
-const variableValue = z.union([z.boolean(), z.number(), harmless(z.string().max(4_000))]);
+/** Of a text no error repeats the value. Checked in instrumentation-check.ts. */
+const variableValue = z.union([z.boolean(), z.number(), z.string()]);
 
 /** Two or three numbers at most; a text, since 3.10 as a number is 3.1. */
 const version = z.string().regex(/^\d{1,4}(?:\.\d{1,4}){0,2}$/, {
@@ -112,6 +112,11 @@ export const instrumentationLayer = z
             description: "Version of dd-trace or ddtrace that the workload has.",
             examples: ["5.132.0"],
           }),
+        bootstrap: z.string().meta({
+          description:
+            "Python: the folder ddtrace/bootstrap among the workload's packages, so that `inject` loads the tracer. Without it: the job's command is ddtrace-run.",
+          examples: ["/usr/local/lib/python3.12/site-packages/ddtrace/bootstrap"],
+        }),
       })
       .partial()
       .meta({ description: "The tracer's library." }),

@@ -103,6 +103,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
   });
   const deps = {
     clusterId,
+    kv: { consul, statePrefix: config.statePrefix, store },
     policy: config.policy,
     tagName: config.tagName,
     isDryRun: false,

@@ -38,6 +38,10 @@ key_prefix "dd-observe/status/services/" { policy = "write" }
 # What is about to be created, so that the next leader looks for it before it creates it again.
 key_prefix "dd-observe/intents/" { policy = "write" }
 
+# The environments of the services' workloads. A job reads those of its service:
+# key_prefix "dd-observe/env/<service>/" { policy = "list" }
+key_prefix "dd-observe/env/" { policy = "write" }
+
 # The last texts of each object before it was deleted or overwritten.
 key_prefix "dd-observe/backups/cluster/" { policy = "write" }
 

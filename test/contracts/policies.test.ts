@@ -44,6 +44,7 @@ const SEEN: Readonly<Record<Role, Readonly<Record<string, string>>>> = {
     'key_prefix "dd-observe/status/nodes/"': "placement not known",
     'key_prefix "dd-observe/status/services/"': "status not stored",
     'key_prefix "dd-observe/intents/"': "pass failed",
+    'key_prefix "dd-observe/env/"': "pass failed",
     'key_prefix "dd-observe/backups/cluster/"': "action failed",
     'key "dd-observe/state/organisation"': "waiting for consul",
     'key "dd-observe/state/progress"': "progress not stored",
@@ -73,7 +74,7 @@ describe.skipIf(consulBinary() === undefined)(
         name: "web",
         address: "127.0.0.1",
         port: 8080,
-        tags: ["dd-observe"],
+        tags: ["dd-observe", "dd-observe.profile=otel"],
       });
       // Has something that only one machine may do.
       await root.serviceRegister({
