@@ -2,6 +2,7 @@ import { conditionsInWords, unmet } from "../crds/condition.ts";
 import type { Resolution, Wish } from "../crds/resolve.ts";
 import { ownerOfKey } from "../controllers/monitors/mark.ts";
 import { effectiveOptions } from "../controllers/options.ts";
+import { instrumentationWarnings } from "../controllers/workload-env/problems.ts";
 import { packParts } from "../controllers/pack-parts.ts";
 import { serviceVariables } from "../controllers/scope.ts";
 import type { StoredEvent } from "../engine/status/status.ts";
@@ -126,6 +127,7 @@ export async function describeService(look: Look, service: string): Promise<Desc
       reportedNodes: files.map(({ node }) => node),
       approved: new Set(facts.approved.keys()),
       absentSince: view.statuses.find(({ absentSince }) => absentSince !== undefined)?.absentSince,
+      warnings: wish === undefined ? [] : instrumentationWarnings(wish).map(({ message }) => message),
       leftOut: wish === undefined ? [] : leftOut(wish, fields, monitors, broken),
       broken,
     }),

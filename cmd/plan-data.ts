@@ -1,4 +1,5 @@
 import { toError } from "../clients/errors.ts";
+import { allInstrumentationWarnings } from "../controllers/workload-env/problems.ts";
 import type { Problem } from "../crds/problem.ts";
 import { failureOf } from "../engine/status/conditions.ts";
 import type { Preview } from "../engine/loop/loop-options.ts";
@@ -13,6 +14,7 @@ import {
 } from "../engine/plan/plan.ts";
 import { plannedDrift, type DriftView } from "./drift-view.ts";
 import type { Report } from "../engine/loop/report.ts";
+import type { Snapshot } from "../engine/sources/snapshot.ts";
 
 /** What `plan` and `apply` have to say of one role: plain data, as `-o json` shows it. */
 export interface RolePlan {
@@ -22,6 +24,8 @@ export interface RolePlan {
   readonly controllers: readonly ControllerPlan[];
   /** Wishes that cannot be read or are not allowed: what stands there stays. */
   readonly held: readonly Problem[];
+  /** What of accepted wishes is likely not meant. Nothing is held for it. */
+  readonly warnings?: readonly Problem[];
 }
 
 export interface ControllerPlan {
@@ -56,6 +60,15 @@ export interface PlannedChange {
 export interface WithheldChange extends Pick<PlannedChange, "type" | "key" | "owner" | "ref" | "fields"> {
   readonly reason: string;
   readonly message: string;
+}
+
+/** Told of by the cluster's role: a machine has no other wishes. */
+export function warningsIn(
+  role: RolePlan["role"],
+  { services }: Pick<Snapshot, "services">,
+): Pick<RolePlan, "warnings"> {
+  const warnings = role === "controller" ? allInstrumentationWarnings(services) : [];
+  return warnings.length === 0 ? {} : { warnings };
 }
 
 /** What a preview says. */

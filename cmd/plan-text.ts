@@ -1,4 +1,4 @@
-import { formatProblem } from "../crds/problem.ts";
+import { formatProblem, type Problem } from "../crds/problem.ts";
 import {
   countsOf,
   held,
@@ -39,6 +39,10 @@ export function formatPlan(roles: readonly RolePlan[], tense: Tense, look: Look)
             look,
           ),
         ]),
+    formatWarnings(
+      roles.flatMap(({ warnings = [] }) => warnings),
+      look,
+    ),
     `${summaryOf(roles, tense, look.paint)}\n`,
   ];
   return blocks.filter((block) => block !== "").join("\n");
@@ -207,6 +211,12 @@ function formatHeld(problems: readonly string[], look: Look): string {
   return `${look.paint("bold", "Wishes that cannot be used")} ${look.paint("dim", "(what stands there stays)")}\n${problems
     .map((problem) => note("red", "!", problem, look))
     .join("\n")}\n`;
+}
+
+function formatWarnings(warnings: readonly Problem[], look: Look): string {
+  if (warnings.length === 0) return "";
+  const lines = warnings.map((warning) => note("yellow", "!", formatProblem(warning), look));
+  return `${look.paint("bold", "Likely not meant")} ${look.paint("dim", "(nothing is held for it)")}\n${lines.join("\n")}\n`;
 }
 
 function note(style: Style, sign: string, text: string, { width, paint }: Look, indent = "  "): string {

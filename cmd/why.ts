@@ -40,6 +40,8 @@ export interface WhyFacts {
   readonly absentSince: string | undefined;
   /** Monitors of the pack that the wish leaves out, and why. */
   readonly leftOut: readonly { readonly name: string; readonly because: string }[];
+  /** What of an accepted wish is likely not meant. */
+  readonly warnings?: readonly string[];
   /** Monitors that are wished and cannot be made. */
   readonly broken: readonly { readonly name: string; readonly because: string }[];
 }
@@ -63,6 +65,7 @@ export function why(facts: WhyFacts): readonly Finding[] {
     ...whyConditions(facts),
     ...whyGone(facts),
     ...whyNoFile(facts),
+    ...(facts.warnings ?? []).map((message): Finding => ({ weight: "note", message })),
     ...whyNoMonitor(facts),
   ];
   const weights = ["wrong", "waiting", "note"];

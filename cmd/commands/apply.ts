@@ -6,7 +6,7 @@ import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { withLock } from "../lock.ts";
 import { clusterDuty, nodeDuty, openOnce, type Duty, type Once } from "../once.ts";
-import { countsOf, reported, type RolePlan } from "../plan-data.ts";
+import { countsOf, reported, type RolePlan, warningsIn } from "../plan-data.ts";
 import { formatPlan } from "../plan-text.ts";
 import { printData, UsageError } from "../print.ts";
 
@@ -57,7 +57,13 @@ async function pass<S extends Snapshot>(
 ): Promise<RolePlan> {
   const passed = await passOnce(options, snapshot, signal);
   await stored();
-  return { role, name, controllers: passed.map(reported), held: heldProblems(snapshot) };
+  return {
+    role,
+    name,
+    controllers: passed.map(reported),
+    held: heldProblems(snapshot),
+    ...warningsIn(role, snapshot),
+  };
 }
 
 /** Puts the keys that the operator puts when it starts. */

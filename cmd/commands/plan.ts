@@ -6,7 +6,7 @@ import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
 import { ensureReadable } from "../facts.ts";
 import { clusterDuty, nodeDuty, openOnce, type Duty, type Once } from "../once.ts";
-import { countsOf, previewed, type RolePlan } from "../plan-data.ts";
+import { countsOf, previewed, type RolePlan, warningsIn } from "../plan-data.ts";
 import { formatPlan } from "../plan-text.ts";
 import { printData } from "../print.ts";
 import { heldProblems, previewOnce } from "../../engine/loop/once.ts";
@@ -54,7 +54,7 @@ async function preview<S extends Snapshot>(
       return { ...planned, problems: [...planned.problems, ...refused] };
     }),
   );
-  return { role, name, controllers, held: heldProblems(snapshot) };
+  return { role, name, controllers, held: heldProblems(snapshot), ...warningsIn(role, snapshot) };
 }
 
 /** What the other system says that it would refuse. */

@@ -9,6 +9,7 @@ import { readDefaults, type Ground } from "../../crds/resolve.ts";
 import { documentOfFile, validateText, type DocumentFile, type Validated } from "../../crds/validate.ts";
 import { formatProblem, type Problem } from "../../crds/problem.ts";
 import { unknownMetricsOf } from "../../controllers/pack-unknown-metrics.ts";
+import { instrumentationWarnings } from "../../controllers/workload-env/problems.ts";
 import { packFolders } from "../../engine/sources/pack-folders.ts";
 import { BUILT_IN_PACKS, readPack } from "../../engine/sources/packs.ts";
 import type { Call } from "../call.ts";
@@ -22,6 +23,8 @@ import { printable } from "../terminal.ts";
 interface Checked {
   readonly file: string;
   readonly problems: readonly Problem[];
+  /** What is likely not meant. The document is valid all the same. */
+  readonly warnings?: readonly Problem[];
   /** Why it was not looked at. */
   readonly skipped?: string;
 }
@@ -58,8 +61,10 @@ export async function validate({ args, flags, terminal, env }: Call): Promise<nu
 
 function printChecked(checked: readonly Checked[], { out, paint }: Call["terminal"]): void {
   let problems = 0;
-  for (const { file, problems: found } of checked) {
+  for (const { file, problems: found, warnings = [] } of checked) {
     problems += found.length;
+    for (const warning of warnings)
+      out(`${paint("yellow", "likely not meant:")} ${printable(formatProblem(warning, file))}\n`);
     for (const problem of found) {
       const line = formatProblem(problem, file);
       out(`${printable(line)}\n`);
@@ -96,7 +101,7 @@ function checkPath(file: string, ground: Checking, isNamed: boolean): readonly C
     return isNamed ? [{ file, problems: [unnamed(file)] }] : [{ file, problems: [], skipped }];
   }
   const text = readFileSync(file, "utf8");
-  return [{ file, problems: problemsIn(document, text, besideDefaults(file, ground)) }];
+  return [{ file, ...checkText(document, text, besideDefaults(file, ground)) }];
 }
 
 function checkFolder(folder: string, ground: Checking): readonly Checked[] {
@@ -171,12 +176,17 @@ function checkStdin(text: string, service: string | undefined, ground: Checking)
     );
   const document = documentOfFile(service);
   if (document === undefined) throw new UsageError(`${JSON.stringify(service)} is no name of a service`);
-  return { file: service, problems: problemsIn(document, text, ground) };
+  return { file: service, ...checkText(document, text, ground) };
 }
 
-function problemsIn(document: DocumentFile, text: string, ground: Checking): readonly Problem[] {
-  const { problems, accepted } = validateText(document, text, ground);
-  return accepted === undefined ? problems : [...problems, ...objectProblems(accepted, text, ground)];
+function checkText(document: DocumentFile, text: string, ground: Checking): Omit<Checked, "file"> {
+  const { problems, accepted, wish } = validateText(document, text, ground);
+  if (accepted === undefined) return { problems };
+  const warnings = wish === undefined ? [] : locateProblems(text, instrumentationWarnings(wish));
+  return {
+    problems: [...problems, ...objectProblems(accepted, text, ground)],
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
 }
 
 /** What only shows when the objects are put together, such as a threshold that its query contradicts. */
