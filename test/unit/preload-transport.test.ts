@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
@@ -57,6 +58,23 @@ test("counts are summed and a distribution's values share one line, with the tag
     "ai.agent.tasks.started:2|c|#task_type:triage_mail,env:prod,team:a",
     "ai.agent.cost:0.000000123:2|d|#model:m,env:prod,team:a",
   ]);
+});
+
+test("what is told in the very turn in which the process ends goes out, and its exit code stays", async () => {
+  const there = await agent();
+  const modules = new URL("../../deploy/preload/node/", import.meta.url).href;
+  const program = `
+    import { Emitter } from "${modules}emitter.mjs";
+    import { transport } from "${modules}transport.mjs";
+    const emitter = new Emitter(transport({ kind: "udp", host: "127.0.0.1", port: ${there.port} }));
+    emitter.count("ai.agent.tasks.started", {});
+    process.exit(3);`;
+
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: "inherit" });
+  const [code] = (await once(child, "exit")) as [number];
+
+  expect(code).toBe(3);
+  expect(await there.lines("started")).toEqual(["ai.agent.tasks.started:1|c"]);
 });
 
 test("no packet is longer than a network takes without fragments", async () => {

@@ -122,7 +122,8 @@ export class Emitter {
   #text(name, tags) {
     let text = "";
     for (const key in tags) text += `${text === "" ? "" : ","}${this.#bounds.text(name, key, tags[key])}`;
-    return `|#${[text, ...this.#tags].filter((part) => part !== "").join(",")}`;
+    const all = [text, ...this.#tags].filter((part) => part !== "").join(",");
+    return all === "" ? "" : `|#${all}`;
   }
 }
 

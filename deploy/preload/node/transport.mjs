@@ -67,8 +67,13 @@ function udp({ host, port }) {
     if (open?.connected) for (const packet of packets) open.socket.send(packet, () => undefined);
     else waiting = [...waiting, ...packets].slice(-100);
   };
+  /** No event comes any more: to an address it is all done within this call, to a name that was not yet looked up nothing is. @param {string[]} packets */
+  const sendAtExit = (packets) => {
+    if (open === undefined) connect();
+    for (const packet of [...waiting.splice(0), ...packets]) open?.socket.send(packet, () => undefined);
+  };
   connect();
-  return { maxBytes: MAX_BYTES, send, sendAtExit: send };
+  return { maxBytes: MAX_BYTES, send, sendAtExit };
 }
 
 /**
