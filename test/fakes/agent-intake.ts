@@ -1,0 +1,158 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { decodeMsgpack } from "./msgpack.ts";
+
+/** One metric as a workload sent it. */
+export interface MetricLine {
+  readonly name: string;
+  /** `c` count, `d` distribution, `g` gauge. */
+  readonly type: string;
+  readonly values: readonly number[];
+  readonly tags: readonly string[];
+}
+
+/** One span of the trace intake. */
+export interface TraceSpan {
+  readonly name: string;
+  readonly service: string;
+  readonly meta: Readonly<Record<string, string>>;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** One span of LLM Observability. */
+export interface LlmSpan {
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly meta: Readonly<Record<string, unknown>>;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface AgentIntake {
+  /** Of traces and all else by HTTP. */
+  readonly url: string;
+  readonly dogstatsdPort: number;
+  readonly spans: readonly TraceSpan[];
+  readonly llmSpans: readonly LlmSpan[];
+  readonly metrics: readonly MetricLine[];
+  /** `PUT /v0.4/traces`, in the order of arrival. */
+  readonly requests: readonly string[];
+  /** What could not be read, and why. Empty unless a client is broken. */
+  readonly faults: readonly string[];
+  stop(): Promise<void>;
+}
+
+export interface AgentIntakeOptions {
+  /** False for an Agent that is too old for LLM Observability. */
+  readonly evpProxy?: boolean;
+  /** Told of every metric as it arrives. */
+  readonly onMetric?: (line: MetricLine) => void;
+}
+
+const LLMOBS = "/evp_proxy/v2/api/v2/llmobs";
+
+/**
+ * A stand-in for what of the Agent faces workloads: traces, LLM Observability, DogStatsD by UDP and by its proxy.
+ *
+ * @see https://github.com/DataDog/datadog-agent (pkg/trace/api/endpoints.go)
+ */
+export async function startAgentIntake({
+  evpProxy = true,
+  onMetric,
+}: AgentIntakeOptions = {}): Promise<AgentIntake> {
+  const spans: TraceSpan[] = [];
+  const llmSpans: LlmSpan[] = [];
+  const metrics: MetricLine[] = [];
+  const requests: string[] = [];
+  const faults: string[] = [];
+  const hear = (text: string): void => {
+    for (const line of text.split("\n")) {
+      const metric = line === "" ? undefined : parseMetric(line);
+      if (metric !== undefined) {
+        metrics.push(metric);
+        onMetric?.(metric);
+      } else if (line !== "") faults.push(`not DogStatsD: ${line}`);
+    }
+  };
+  /** The tracer asks with a trailing slash for what it finds here. */
+  const endpoints = ["/v0.4/traces", "/telemetry/proxy/", "/v0.7/config", "/dogstatsd/v2/proxy"];
+  if (evpProxy) endpoints.push("/evp_proxy/v2/");
+
+  const answer = (path: string, body: Buffer): { readonly status: number; readonly json: unknown } => {
+    if (path === "/info") return { status: 200, json: { version: "7.70.0", endpoints } };
+    if (path === "/v0.4/traces") {
+      spans.push(...(decodeMsgpack(body) as TraceSpan[][]).flat());
+      return { status: 200, json: { rate_by_service: { "service:,env:": 1 } } };
+    }
+    if (evpProxy && path.startsWith("/evp_proxy/v2/")) {
+      if (path === LLMOBS) llmSpans.push(...readLlmSpans(body));
+      return { status: 202, json: {} };
+    }
+    if (path === "/dogstatsd/v2/proxy") hear(body.toString("utf8"));
+    else if (path !== "/v0.7/config" && !path.startsWith("/telemetry/proxy/"))
+      return { status: 404, json: { error: "not found" } };
+    return { status: 200, json: {} };
+  };
+
+  const serve = async (request: IncomingMessage): Promise<ReturnType<typeof answer>> => {
+    const body = await bodyOf(request);
+    const path = (request.url ?? "").replace(/\?.*$/, "");
+    requests.push(`${request.method} ${path}`);
+    try {
+      return answer(path, body);
+    } catch (error) {
+      faults.push(`${path}: ${String(error)}`);
+      return { status: 400, json: { error: String(error) } };
+    }
+  };
+  const server = createServer((request, response) => {
+    void serve(request).then(({ status, json }) =>
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(json)),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = createSocket("udp4");
+  socket.on("message", (packet) => hear(packet.toString("utf8")));
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    dogstatsdPort: socket.address().port,
+    spans,
+    llmSpans,
+    metrics,
+    requests,
+    faults,
+    async stop() {
+      socket.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** `ai.agent.tokens:150:90|d|#agent:support`. Undefined if it isn't one. */
+export function parseMetric(line: string): MetricLine | undefined {
+  const [, name, values, type, rest = ""] = /^([^:|]+):([^|]+)\|([a-z]+)((?:\|.*)?)$/.exec(line) ?? [];
+  if (name === undefined || values === undefined || type === undefined) return undefined;
+  const numbers = values.split(":").map(Number);
+  if (numbers.some(Number.isNaN)) return undefined;
+  const tags = rest.split("|").find((part) => part.startsWith("#"));
+  return { name, type, values: numbers, tags: tags?.slice(1).split(",") ?? [] };
+}
+
+/** One event, or a list of them, each with its spans. */
+function readLlmSpans(body: Buffer): readonly LlmSpan[] {
+  const told = JSON.parse(body.toString("utf8")) as { readonly spans: readonly LlmSpan[] }[];
+  return (Array.isArray(told) ? told : [told]).flatMap(({ spans }) => spans);
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
