@@ -1,6 +1,6 @@
 // @ts-check
+import { harmless } from "./harmless.mjs";
 import { kindOf, outcomeOf } from "./runs.mjs";
-import { debug } from "./settings.mjs";
 
 /** What stands behind agent-metrics.mjs where the preload is loaded. */
 
@@ -107,20 +107,4 @@ function task(runs, taskType, work) {
     end?.(true, error);
     throw error;
   }
-}
-
-/** The application's own work goes on, whatever happens here. @param {Record<string, (...args: any[]) => void>} functions */
-function harmless(functions) {
-  return Object.fromEntries(
-    Object.entries(functions).map(([name, call]) => [
-      name,
-      (/** @type {any[]} */ ...args) => {
-        try {
-          call(...args);
-        } catch (error) {
-          debug(`${name} failed`, error);
-        }
-      },
-    ]),
-  );
 }

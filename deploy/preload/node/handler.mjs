@@ -1,6 +1,6 @@
 // @ts-check
+import { harmless } from "./harmless.mjs";
 import { kindOf, outcomeOf } from "./runs.mjs";
-import { debug } from "./settings.mjs";
 import { modelAtEnd, modelAtStart, tokensOf } from "./usage.mjs";
 
 /** @typedef {Record<string, any>} Told */
@@ -149,24 +149,4 @@ function nameOf(serialized) {
 function nodeOf(name, metadata) {
   if (metadata?.["langgraph_node"] !== name) return undefined;
   return metadata["langgraph_checkpoint_ns"] ?? `${metadata["langgraph_step"]}:${name}`;
-}
-
-/**
- * An error here is ours: LangChain would tell it on the application's stderr.
- *
- * @param {Record<string, (...args: any[]) => void>} methods
- */
-function harmless(methods) {
-  return Object.fromEntries(
-    Object.entries(methods).map(([name, method]) => [
-      name,
-      (/** @type {any[]} */ ...args) => {
-        try {
-          method(...args);
-        } catch (error) {
-          debug(`${name} failed`, error);
-        }
-      },
-    ]),
-  );
 }
