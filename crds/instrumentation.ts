@@ -109,7 +109,8 @@ export const instrumentationLayer = z
             error: "must be one exact version, such as 5.132.0: what is loaded into a workload is pinned",
           })
           .meta({
-            description: "Version of dd-trace or ddtrace that the workload has.",
+            description:
+              "Version of dd-trace or ddtrace that the workload has. `inject` for Node loads this one and no other.",
             examples: ["5.132.0"],
           }),
         bootstrap: z.string().meta({

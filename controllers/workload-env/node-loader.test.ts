@@ -24,14 +24,29 @@ const TRACER = {
 };
 const PRELOAD = { "preload/node/register.mjs": 'console.log("preload");' };
 
-function run(files: Readonly<Record<string, string>>, options = "", program = "app.mjs") {
+interface Start {
+  readonly options?: string;
+  readonly program?: string;
+  /** Working directory, below the folder. */
+  readonly cwd?: string;
+  /** The pinned version of the tracer. */
+  readonly version?: string;
+  /** By default the folder of the preload. */
+  readonly env?: (folder: string) => NodeJS.ProcessEnv;
+}
+
+function run(
+  files: Readonly<Record<string, string>>,
+  { options = "", program = "app.mjs", cwd = "", version, env }: Start = {},
+) {
   const folder = folderWith(files);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program], {
-    cwd: folder,
+  const tracer = version === undefined ? {} : { tracer: { version } };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, program)], {
+    cwd: join(folder, cwd),
     encoding: "utf8",
     env: {
-      NODE_OPTIONS: `${options} ${nodeLoader({ profile: "ddtrace" })}`.trim(),
-      DD_OBSERVE_PRELOAD: join(folder, "preload"),
+      NODE_OPTIONS: `${options} ${nodeLoader({ profile: "ddtrace", ...tracer })}`.trim(),
+      ...(env?.(folder) ?? { DD_OBSERVE_PRELOAD: join(folder, "preload") }),
     },
   });
   return { status, lines: stdout.trim().split("\n"), stderr };
@@ -50,13 +65,16 @@ test("loads the tracer, then the preload, then the program", () => {
 test("keeps the options that the job has", () => {
   const files = { ...PRELOAD, "own.cjs": 'console.log("own");' };
 
-  expect(run(files, "--require=./own.cjs")).toMatchObject({ status: 0, lines: ["own", "preload", "app"] });
+  expect(run(files, { options: "--require=./own.cjs" })).toMatchObject({
+    status: 0,
+    lines: ["own", "preload", "app"],
+  });
 });
 
 test("loads the same before a CommonJS program", () => {
   const files = { ...TRACER, "main.cjs": 'console.log("cjs");' };
 
-  expect(run(files, "", "main.cjs")).toMatchObject({ status: 0, lines: ["tracer", "cjs"] });
+  expect(run(files, { program: "main.cjs" })).toMatchObject({ status: 0, lines: ["tracer", "cjs"] });
 });
 
 test.for<[what: string, files: Readonly<Record<string, string>>]>([
@@ -72,6 +90,48 @@ test("a broken tracer doesn't keep the preload away", () => {
   const files = { ...TRACER, ...PRELOAD, "node_modules/dd-trace/initialize.mjs": "throw new Error('no');" };
 
   expect(run(files)).toMatchObject({ status: 0, lines: ["preload", "app"] });
+});
+
+test("in a task of Nomad, the preload is where its artifact was unpacked, whatever the working directory", () => {
+  const files = { "local/dd-observe/node/register.mjs": 'console.log("preload");', "image/app.mjs": "" };
+
+  const outcome = run(files, { cwd: "image", env: (folder) => ({ NOMAD_TASK_DIR: join(folder, "local") }) });
+
+  expect(outcome).toEqual({ status: 0, lines: ["preload", "app"], stderr: "" });
+});
+
+/** A tracer below a folder, which tells its place and version. */
+function tracerIn(folder: string, version: string): Readonly<Record<string, string>> {
+  return {
+    [`${folder}/node_modules/dd-trace/package.json`]: JSON.stringify({ name: "dd-trace", version }),
+    [`${folder}/node_modules/dd-trace/initialize.mjs`]: `console.log("${folder} ${version}");`,
+  };
+}
+const PROGRAM = { "service/app.mjs": 'console.log("app");', "work/empty": "" };
+const PLACES = {
+  ...PROGRAM,
+  ...tracerIn("work", "5.1.0"),
+  ...tracerIn("service", "5.2.0"),
+  ...tracerIn("preload", "5.3.0"),
+};
+
+test.for<[where: string, files: Readonly<Record<string, string>>, version: string | undefined, line: string]>(
+  [
+    ["working directory", PLACES, undefined, "work 5.1.0"],
+    ["program's folder", { ...PROGRAM, ...tracerIn("service", "5.2.0") }, undefined, "service 5.2.0"],
+    ["preload's folder", { ...PROGRAM, ...tracerIn("preload", "5.3.0") }, undefined, "preload 5.3.0"],
+    ["first place with the pinned version", PLACES, "5.2.0", "service 5.2.0"],
+    ["preload's folder, if pinned", PLACES, "5.3.0", "preload 5.3.0"],
+  ],
+)("the tracer is taken from the %s", ([, files, version, line]) => {
+  const start = { program: "service/app.mjs", cwd: "work", ...(version === undefined ? {} : { version }) };
+
+  expect(run(files, start)).toEqual({ status: 0, lines: [line, "app"], stderr: "" });
+});
+
+test("another version than the pinned one is not loaded", () => {
+  expect(run({ ...TRACER, ...PRELOAD }, { version: "5.132.0" }).lines).toEqual(["preload", "app"]);
+  expect(run({ ...TRACER, ...PRELOAD }, { version: "0.0.0" }).lines).toEqual(["tracer", "preload", "app"]);
 });
 
 test("what a program ends with stays", () => {

@@ -111,7 +111,7 @@ function putInjection(variables: Variables, instrumentation: Instrumentation): v
   if (agentMetrics && prices !== undefined && Object.keys(prices).length > 0)
     variables.set("DD_OBSERVE_PRICES", byWish(JSON.stringify(sorted(prices)), "instrumentation.prices"));
   if (language === "node")
-    variables.set("NODE_OPTIONS", byWish(nodeLoader({ profile }), "instrumentation.inject"));
+    variables.set("NODE_OPTIONS", byWish(nodeLoader({ profile, tracer }), "instrumentation.inject"));
   if (language === "python") {
     const bootstrap = profile === "ddtrace" ? tracer?.bootstrap : undefined;
     const folders = [`${PLACEHOLDERS.preload}/python`, ...(bootstrap === undefined ? [] : [bootstrap])];

@@ -12,7 +12,7 @@ export interface Variable {
 export const PLACEHOLDERS = {
   /** Address of the machine that the task runs on, where `mode` is `hostip`. Nomad: `attr.unique.network.ip-address`. */
   nodeIp: "__NODE_IP__",
-  /** Folder of the preload, only in PYTHONPATH: the job's `DD_OBSERVE_PRELOAD`, else `dd-observe/preload` below `NOMAD_TASK_DIR`. */
+  /** Folder of the preload, only in PYTHONPATH: the job's `DD_OBSERVE_PRELOAD`, else `dd-observe` below `NOMAD_TASK_DIR`. */
   preload: "__PRELOAD__",
 } as const;
 

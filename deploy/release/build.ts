@@ -16,6 +16,7 @@ import { parseArgs } from "node:util";
 
 import { build, type BuildOptions } from "esbuild";
 import { embedShipped } from "./embed.ts";
+import { preloadArchive, preloadArchiveName } from "./preload-archive.ts";
 
 /**
  * `npm run build`: what is released, in `dist/`.
@@ -23,9 +24,10 @@ import { embedShipped } from "./embed.ts";
  *   dd-observe.mjs           one file for any Node 24 and up, packs and page within
  *   dd-observe-linux-x64     the same with Node in it, for machines without one
  *   dd-observe-linux-arm64
+ *   dd-observe-preload-<version>.tar.gz   what jobs unpack at local/dd-observe
  *   SHA256SUMS
  *
- * `npm run build -- --file` makes the first only, `--arch x64` one executable of the two, `--out` puts them elsewhere.
+ * `npm run build -- --file` makes no executable, `--arch x64` one of the two, `--out` puts all elsewhere.
  */
 const { values: given } = parseArgs({
   options: {
@@ -63,7 +65,7 @@ const COMMON = {
 async function release(): Promise<void> {
   rmSync(DIST, { recursive: true, force: true });
   mkdirSync(DIST, { recursive: true });
-  const outputs = [await bundleFile()];
+  const outputs = [await bundleFile(), packPreload()];
   if (!given.file) {
     const script = await bundleScript();
     const wanted = ARCHITECTURES.filter((architecture) => (given.arch ?? architecture) === architecture);
@@ -76,7 +78,7 @@ async function release(): Promise<void> {
   writeFileSync(path.join(DIST, "SHA256SUMS"), sums.join(""));
   for (const file of outputs)
     console.log(
-      `${path.relative(process.cwd(), file).padEnd(30)} ${(statSync(file).size / 2 ** 20).toFixed(1)} MiB`,
+      `${path.relative(process.cwd(), file).padEnd(40)} ${(statSync(file).size / 2 ** 20).toFixed(2)} MiB`,
     );
 }
 
@@ -93,6 +95,15 @@ async function bundleFile(): Promise<string> {
   });
   chmodSync(outfile, 0o755);
   return outfile;
+}
+
+function packPreload(): string {
+  const { version } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
+    readonly version: string;
+  };
+  const file = path.join(DIST, preloadArchiveName(version));
+  writeFileSync(file, preloadArchive(ROOT, version));
+  return file;
 }
 
 /** The program as a single executable takes it: a script of the older kind. */

@@ -1,4 +1,5 @@
 import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -103,6 +104,31 @@ describe.each(RELEASES)("$what", ({ what, argv }) => {
     expect(await ended).toBe(0);
     expect(errors).toBe("");
   });
+});
+
+test("the archive of the preload is named by the version, and every sum is right", async () => {
+  const { version } = JSON.parse(await readFile(path.join(ROOT, "package.json"), "utf8")) as {
+    version: string;
+  };
+
+  const sums = await readFile(path.join(dist, "SHA256SUMS"), "utf8");
+  const { stdout } = await run("tar", ["-tzf", path.join(dist, `dd-observe-preload-${version}.tar.gz`)]);
+
+  expect(sums).toContain(`  dd-observe-preload-${version}.tar.gz\n`);
+  const found = sums
+    .trim()
+    .split("\n")
+    .map((line) => line.slice(line.indexOf("  ") + 2));
+  const hashed = await Promise.all(
+    found.map(async (file) => {
+      const bytes = await readFile(path.join(dist, file));
+      return `${createHash("sha256").update(bytes).digest("hex")}  ${file}\n`;
+    }),
+  );
+  expect(hashed.join("")).toBe(sums);
+  expect(stdout.split("\n")).toEqual(
+    expect.arrayContaining(["VERSION", "prices.json", "node/register.mjs", "python/sitecustomize.py"]),
+  );
 });
 
 const OLD_NODE = "/usr/bin/node";
