@@ -15,7 +15,6 @@ const NOT_COMPARABLE: Readonly<Record<string, string>> = Object.fromEntries([
   ...[
     "acl-job-register-403",
     "job-plan-200",
-    "job-read-200",
     "job-register-200",
     "job-register-bad-json-400",
     "job-register-missing-job-400",
@@ -24,7 +23,7 @@ const NOT_COMPARABLE: Readonly<Record<string, string>> = Object.fromEntries([
     "job-stop-unknown",
     "job-summary-200",
     "jobs-list-200",
-  ].map((name) => [name, "we register no jobs, so the stand-in has none"] as const),
+  ].map((name) => [name, "we register no jobs, and neither does the stand-in by its API"] as const),
   ["acl-event-stream-denied", "we follow no event stream"],
   ["event-stream-frames", "we follow no event stream"],
   ["client-stats-200", "we read no client's figures"],
@@ -63,6 +62,13 @@ async function furnished({ name }: Recorded): Promise<FakeNomad> {
     writeFileSync(join(configDir, "90-dd-observe.hcl"), TELEMETRY);
   const fake = await startFakeNomad({ configDir });
   onTestFinished(() => fake.stop());
+  for (let version = 0; version <= 5; version++)
+    fake.state.runJob({
+      id: "ray",
+      groups: [
+        { name: "head", services: ["ray-head"], tasks: [{ name: "web", services: ["ray-task-svc"] }] },
+      ],
+    });
   // The recorded list of the node's was cut to a job with another task.
   const isOther = name === "node-allocations-200";
   const allocation = fake.state.addAllocation({ id: ALLOCATION, taskNames: [isOther ? "node" : "web"] });

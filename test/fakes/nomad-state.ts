@@ -8,12 +8,16 @@ import {
   type HclValue,
 } from "../../controllers/nomad-telemetry/hcl.ts";
 
+import { NomadJobsState, type FakeJobSpec } from "./nomad-jobs.ts";
 import { NomadServicesState } from "./nomad-services.ts";
+import { NomadVariablesState } from "./nomad-variables.ts";
 
 /** A task of an allocation, and what was done to it. */
 export interface FakeTask {
   state: "pending" | "running" | "dead";
   restarts: number;
+  /** ISO 8601; when it was started last. */
+  startedAt: string;
   /** As they arrived: a name that Nomad doesn't know arrives as SIGINT. */
   readonly signals: string[];
 }
@@ -30,6 +34,8 @@ export interface FakeAllocation {
   desiredStatus: string;
   readonly tasks: Map<string, FakeTask>;
   modifyIndex: number;
+  /** Of the job that it runs. */
+  readonly jobVersion: number;
 }
 
 export interface FakeNomadNode {
@@ -107,6 +113,8 @@ export class NomadState {
   files: readonly string[] = [];
   index = 100;
   readonly services = new NomadServicesState();
+  readonly jobs = new NomadJobsState();
+  readonly variables = new NomadVariablesState();
 
   constructor({ version, nodeName, configDir, isServer }: NomadStateOptions) {
     this.version = version;
@@ -141,9 +149,14 @@ export class NomadState {
   }
 
   addAllocation(
-    allocation: Partial<FakeAllocation> & { readonly id: string; readonly taskNames: readonly string[] },
+    allocation: Partial<FakeAllocation> & {
+      readonly id: string;
+      readonly taskNames: readonly string[];
+      readonly startedAt?: string;
+    },
   ): FakeAllocation {
     const { id, taskNames, jobId = "ray", group = "head", namespace = "default" } = allocation;
+    const startedAt = allocation.startedAt ?? "2026-11-22T07:41:22.321135693Z";
     const added: FakeAllocation = {
       id,
       jobId,
@@ -155,11 +168,24 @@ export class NomadState {
       clientStatus: allocation.clientStatus ?? "running",
       desiredStatus: allocation.desiredStatus ?? "run",
       modifyIndex: ++this.index,
-      tasks: new Map(taskNames.map((name) => [name, { state: "running", restarts: 0, signals: [] }])),
+      jobVersion: allocation.jobVersion ?? this.jobs.newestVersion(jobId, namespace) ?? 5,
+      tasks: new Map(
+        taskNames.map((name) => [name, { state: "running", restarts: 0, startedAt, signals: [] }]),
+      ),
     };
     this.allocations.set(id, added);
     this.services.notify();
     return added;
+  }
+
+  /** Registers a job, or a newer version of it. @returns Its version. */
+  runJob(spec: FakeJobSpec): number {
+    return this.jobs.run(spec, ++this.index);
+  }
+
+  /** Somebody else writes a Variable. */
+  putVariable(path: string, items: Readonly<Record<string, string>>, namespace = "default"): void {
+    this.variables.put(path, items, ++this.index, namespace);
   }
 
   /** Changes what the servers say of an allocation. Its services stay until they are taken away. */

@@ -28,6 +28,8 @@ export interface FakeNomad {
     readonly aclByToken: Map<string, NomadAcl>;
     /** Namespaces that whoever may read can read. All if undefined. */
     readable: ReadonlySet<string> | undefined;
+    /** What the policy's `variables` allow, besides what `acl` refuses altogether. */
+    variables: ReadonlySet<"read" | "write" | "destroy">;
   };
   /** `GET /v1/agent/self` of every request so far. */
   readonly requests: readonly string[];
@@ -57,6 +59,7 @@ interface Asked {
   readonly body: Readonly<Record<string, unknown>>;
   readonly acl: NomadAcl;
   readonly mayRead: (namespace: string) => boolean;
+  readonly variables: FakeNomad["faults"]["variables"];
 }
 
 const UNKNOWN_PATH: Answered = { status: 404 };
@@ -72,7 +75,12 @@ export async function startFakeNomad(options: FakeNomadOptions = {}): Promise<Fa
     configDir: options.configDir,
     isServer: options.isServer ?? true,
   });
-  const faults: FakeNomad["faults"] = { acl: "allow", aclByToken: new Map(), readable: undefined };
+  const faults: FakeNomad["faults"] = {
+    acl: "allow",
+    aclByToken: new Map(),
+    readable: undefined,
+    variables: new Set(["read", "write", "destroy"]),
+  };
   const requests: string[] = [];
   let server: http.Server | undefined;
   let port = options.port ?? 0;
@@ -90,6 +98,7 @@ export async function startFakeNomad(options: FakeNomadOptions = {}): Promise<Fa
       body: bodyOf(Buffer.concat(chunks).toString("utf8")),
       acl: (typeof token === "string" ? faults.aclByToken.get(token) : undefined) ?? faults.acl,
       mayRead: (namespace) => faults.readable?.has(namespace) ?? true,
+      variables: faults.variables,
     };
     const answered = await answerInTime(state, asked, response);
     const isJson = answered.json !== undefined;
@@ -243,6 +252,7 @@ function readOf(state: NomadState, asked: Asked): Answered | undefined {
       const allocation = state.allocations.get(id);
       if (part === "services") return allocationServices(state, asked, id);
       if (allocation === undefined) return { status: 404, text: "alloc not found" };
+      if (!asked.mayRead(allocation.namespace)) return { status: 500, text: `Unknown allocation "${id}"` };
       if (part !== "stop") return { status: 200, json: allocationOf(allocation) };
       if (method === "GET") return { status: 405, text: "Invalid method" };
       allocation.desiredStatus = "stop";
@@ -251,18 +261,47 @@ function readOf(state: NomadState, asked: Asked): Answered | undefined {
       state.index++;
       return { status: 200, json: { EvalID: "6ffe6dbc-d99f-58b3-dd3e-967d77e553cb", Index: state.index } };
     }
-    case "job": {
-      const namespace = query.get("namespace") ?? "default";
-      const found = [...state.allocations.values()].filter(
-        (one) => one.jobId === id && one.namespace === namespace,
-      );
-      if (part === "allocations")
-        return asked.mayRead(namespace) ? { status: 200, json: found.map(allocationStub) } : DENIED;
-      return found.length === 0 && part === undefined ? { status: 404, text: "job not found" } : undefined;
+    case "job":
+      return jobOf(state, asked, id);
+    case "var":
+      return state.has("1.4.0") ? variableOf(state, asked) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function jobOf(state: NomadState, { path, query, mayRead }: Asked, id: string): Answered | undefined {
+  const namespace = query.get("namespace") ?? "default";
+  if (!mayRead(namespace)) return DENIED;
+  const found = [...state.allocations.values()].filter(
+    (one) => one.jobId === id && one.namespace === namespace,
+  );
+  switch (path[3]) {
+    case "allocations":
+      return { status: 200, json: found.map(allocationStub) };
+    case "versions": {
+      const versions = state.jobs.versions(id, namespace);
+      if (versions === undefined) return { status: 404, text: "job versions not found" };
+      return { status: 200, json: { Diffs: null, Versions: versions } };
+    }
+    case undefined: {
+      const job = state.jobs.read(id, namespace);
+      return job === undefined ? { status: 404, text: "job not found" } : { status: 200, json: job };
     }
     default:
       return undefined;
   }
+}
+
+function variableOf(state: NomadState, { method, path, query, body, variables }: Asked): Answered {
+  const name = path.slice(2).join("/");
+  const namespace = query.get("namespace") ?? "default";
+  const cas = query.get("cas");
+  if (method === "GET") return variables.has("read") ? state.variables.read(name, namespace) : DENIED;
+  if (method === "DELETE")
+    return variables.has("destroy") ? state.variables.remove(name, { namespace, cas }) : DENIED;
+  if (!variables.has("write")) return DENIED;
+  return state.variables.write(name, { namespace, items: body["Items"], cas, index: ++state.index });
 }
 
 function servicesOf(state: NomadState, { query, mayRead }: Asked): Answered {
@@ -446,15 +485,15 @@ function nodeOf(state: NomadState, { id, name, status, eligibility }: FakeNomadN
 
 function taskStates({ tasks }: FakeAllocation): unknown {
   return Object.fromEntries(
-    [...tasks].map(([name, { state, restarts }]) => [
+    [...tasks].map(([name, { state, restarts, startedAt }]) => [
       name,
       {
         Events: [],
         Failed: false,
         FinishedAt: null,
-        LastRestart: restarts === 0 ? null : "2026-11-22T07:41:22.321135693Z",
+        LastRestart: restarts === 0 ? null : startedAt,
         Restarts: restarts,
-        StartedAt: "2026-11-22T07:41:22.321135693Z",
+        StartedAt: startedAt,
         State: state,
       },
     ]),
@@ -490,7 +529,7 @@ function allocationStub(allocation: FakeAllocation): unknown {
     DesiredTransition: { ForceReschedule: null, Migrate: null, Reschedule: null },
     FollowupEvalID: "",
     JobType: "service",
-    JobVersion: 5,
+    JobVersion: allocation.jobVersion,
     PreemptedAllocations: null,
     PreemptedByAllocation: "",
     RescheduleTracker: null,
