@@ -35,6 +35,7 @@ const NOMAD: readonly SettingName[] = [
   "nomadNamespace",
   "nomadServices",
   "nomadNamespaces",
+  "nomadJobs",
   "nomadConfigDir",
   "nomadBin",
 ];

@@ -33,6 +33,8 @@ export interface Config {
     /** Whether services that Nomad registers itself count, and those of which namespaces. */
     readonly services: boolean;
     readonly namespaces: NomadNamespaces;
+    /** Whether the jobs of services that have an environment are looked into, and their Variables written. */
+    readonly jobs: boolean;
     /** The allocation that this process runs in, if it does. */
     readonly allocation: string | undefined;
     /** The nomad program; undefined if none is to be used. */
@@ -120,6 +122,7 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
       namespace: get("nomadNamespace"),
       services: onOrOff("nomadServices", must("nomadServices")),
       namespaces: nomadNamespaces(must("nomadNamespaces")),
+      jobs: onOrOff("nomadJobs", must("nomadJobs")),
       allocation: get("nomadAllocId"),
       configDir: must("nomadConfigDir"),
       bin: must("nomadBin") === "off" ? undefined : must("nomadBin"),

@@ -1,9 +1,14 @@
 import { nomadServices } from "../clients/nomad-services.ts";
+import { nomadJobs } from "../clients/nomad-jobs.ts";
+import { nomadVariables } from "../clients/nomad-variables.ts";
 import { openNomad } from "../clients/nomad.ts";
 import { createConsul, type Consul } from "../clients/consul.ts";
 import { ApiError } from "../clients/errors.ts";
 import type { NomadPlace } from "../controllers/agent-config/reload-nomad.ts";
+import type { ClusterNomad } from "../controllers/deps.ts";
+import type { RegisteredServices } from "../controllers/workload-env/workloads.ts";
 import type { Log } from "../engine/log.ts";
+import { nomadCatalogPart } from "../engine/sources/nomad-source.ts";
 import type { NomadSourceOptions } from "../engine/sources/sources.ts";
 import { openPacks } from "../engine/sources/packs.ts";
 import { Resolver } from "../engine/sources/snapshot.ts";
@@ -27,6 +32,35 @@ export function nomadSource({ nomad }: Config, log?: Log): NomadSourceOptions | 
     namespaces: nomad.namespaces,
     onShared: (service, places) =>
       log?.warn({ owner: service, places }, "service registered in several places counts as one"),
+  };
+}
+
+/** Nomad, for what concerns the jobs of services. Undefined if these are not to be looked into. */
+export function clusterNomad(config: Config, isReadOnly: boolean): ClusterNomad | undefined {
+  const { nomad } = config;
+  if (!nomad.jobs) return undefined;
+  const { connection } = openNomad(nomad);
+  return {
+    address: nomad.address,
+    jobs: nomadJobs(connection),
+    variables: nomadVariables(connection, isReadOnly),
+    registered: registeredServices(config),
+  };
+}
+
+function registeredServices(config: Config): RegisteredServices | undefined {
+  const options = nomadSource(config);
+  if (options === undefined) return undefined;
+  return {
+    async namespaces(signal) {
+      const part = nomadCatalogPart(options);
+      await part.confirm(signal);
+      if (part.known === undefined) throw part.error ?? new Error("Nomad's services were not read");
+      return part.known.namespaces;
+    },
+    async instances(service, namespace, signal) {
+      return (await options.nomad.ofName(service, namespace, signal)).map(({ id }) => id);
+    },
   };
 }
 

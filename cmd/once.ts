@@ -20,7 +20,7 @@ import { STATUS_KEYS } from "../engine/status/status.ts";
 import type { StatusStore } from "../engine/status/status-writer.ts";
 import { backups, readOrganisation, writeOrganisation } from "./backups.ts";
 import type { Config } from "./config.ts";
-import { clusterIdOf, nomadPlace, nomadSource, openConsul, openResolver } from "./connect.ts";
+import { clusterIdOf, clusterNomad, nomadPlace, nomadSource, openConsul, openResolver } from "./connect.ts";
 
 /** What `plan` and `apply` work with. */
 export interface Once {
@@ -75,6 +75,7 @@ export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapsho
   const deps: ClusterDeps = {
     ...commonDeps(once, "cluster", store),
     kv: { consul, statePrefix: config.statePrefix, store },
+    nomad: clusterNomad(config, isDryRun),
     datadog: config.datadog,
     budget: new Budget(),
     mandate: term,

@@ -83,6 +83,14 @@ export const SETTINGS = {
     description: "Nomad namespaces whose services count, with commas between them; * for all",
     default: "*",
   },
+  nomadJobs: {
+    env: ["DD_OBSERVE_NOMAD_JOBS"],
+    flag: "--nomad-jobs",
+    value: "on|off",
+    description:
+      "look into the jobs of services that have an environment, and write it into their Variables where that is wished",
+    default: "on",
+  },
   nomadAllocId: {
     env: ["NOMAD_ALLOC_ID"],
     value: "id",

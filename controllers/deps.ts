@@ -1,12 +1,14 @@
 import type { Consul, TxnOp } from "../clients/consul.ts";
 import type { Mandate } from "../clients/guarded-agents.ts";
 import type { ReceiverAddresses } from "../clients/receiver-address.ts";
+import type { NomadVariables } from "../clients/nomad-variables.ts";
 import type { NomadPlace } from "./agent-config/reload-nomad.ts";
 import type { Policy } from "../crds/policy.ts";
 import type { Budget } from "../engine/budget.ts";
 import type { Clock } from "../engine/clock.ts";
 import type { Log } from "../engine/log.ts";
 import type { NomadAgent } from "./nomad-telemetry/agent.ts";
+import type { JobsDeps } from "./workload-env/workloads.ts";
 
 /** What every controller may use. */
 export interface CommonDeps {
@@ -38,9 +40,19 @@ export interface KvDeps {
   readonly store: (ops: readonly TxnOp[], signal: AbortSignal) => Promise<unknown>;
 }
 
+/** Nomad, for what concerns the jobs of services. */
+export interface ClusterNomad extends JobsDeps {
+  /** Where it is, for people. */
+  readonly address: string;
+  /** Unable to write where nothing may be written. */
+  readonly variables: NomadVariables;
+}
+
 export interface ClusterDeps extends CommonDeps {
   /** Absent where controllers only compile, such as for a command that checks documents. */
   readonly kv?: KvDeps | undefined;
+  /** Absent where controllers only compile, and where jobs are not to be looked into. */
+  readonly nomad?: ClusterNomad | undefined;
   readonly datadog: {
     readonly url: string;
     readonly apiKey: string | undefined;

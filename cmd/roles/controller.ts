@@ -14,7 +14,7 @@ import { Board } from "../../engine/status/board.ts";
 import { STATUS_KEYS } from "../../engine/status/status.ts";
 import { Intents, intentsPrefix } from "../../engine/status/intents.ts";
 import { backups, pruneBackups, readOrganisation, writeOrganisation } from "../backups.ts";
-import { nomadSource, openResolver } from "../connect.ts";
+import { clusterNomad, nomadSource, openResolver } from "../connect.ts";
 import { follow, patiently, prepareKv, type Process } from "./process.ts";
 
 /** The controller role: takes part in the election, and keeps what is common to the cluster while it leads. A spare reads along. */
@@ -104,6 +104,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
   const deps = {
     clusterId,
     kv: { consul, statePrefix: config.statePrefix, store },
+    nomad: clusterNomad(config, false),
     policy: config.policy,
     tagName: config.tagName,
     isDryRun: false,

@@ -59,7 +59,7 @@ test("a job whose running tasks have it takes it", () => {
   expect(judge(PUBLISHED, [workload()])).toEqual({
     status: "True",
     reason: "Taken",
-    message: '1 allocation of the job "support" take it',
+    message: '1 allocation of the job "support" takes it',
   });
 });
 

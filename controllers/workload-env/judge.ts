@@ -216,8 +216,8 @@ function takes(
     const message = `${where} takes it, and sets ${listed(overridden, "variable", "variables")} itself, which wins${instead}`;
     return { status: "True", reason: "JobOverrides", message };
   }
-  const many = `${running} ${running === 1 ? "allocation" : "allocations"}`;
-  return { status: "True", reason: "Taken", message: `${many} of ${where} take it${instead}` };
+  const many = running === 1 ? `1 allocation of ${where} takes it` : `${running} allocations of ${where} take it`;
+  return { status: "True", reason: "Taken", message: `${many}${instead}` };
 }
 
 /** Whether the job's own `env` says something else. Empty counts as nothing said. */

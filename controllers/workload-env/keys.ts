@@ -19,6 +19,8 @@ const ownership = z.object({
   retain: z.boolean(),
   /** Names of the variables that we wrote. */
   names: z.array(z.string()),
+  /** When one of them was changed last, ISO 8601. Absent in what an older version wrote. */
+  changedAt: z.string().optional(),
 });
 
 /** Which variables of a service are ours, as it stands in the KV store. */

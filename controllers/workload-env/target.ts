@@ -1,5 +1,6 @@
 import type { KvEntry, TxnOp } from "../../clients/consul.ts";
 import { ApiError } from "../../clients/errors.ts";
+import { systemClock, type Clock } from "../../engine/clock.ts";
 import type { Target } from "../../engine/loop/controller.ts";
 import { ownerOf, type ObservedObject } from "../../engine/plan/plan.ts";
 import type { KvDeps } from "../deps.ts";
@@ -8,6 +9,13 @@ import { ENV_KEYS, parseOwnership, readEnvKey, type Ownership } from "./keys.ts"
 
 export interface EnvTargetOptions extends KvDeps {
   readonly clusterId: string;
+  /** The system's own if absent. */
+  readonly clock?: Pick<Clock, "wallMs"> | undefined;
+}
+
+export interface EnvTarget extends Target<EnvironmentBody> {
+  /** When a service's variables were changed last, as it was seen last. Milliseconds since 1970; undefined if nobody noted it. */
+  changedMs(service: string): number | undefined;
 }
 
 /** What stands of one service. */
@@ -26,14 +34,18 @@ const MOST_OPS = 62;
  * The environments of workloads in Consul's KV store: a key for each variable, and one beside them that says which are
  * ours. All keys of a service change in one transaction.
  */
-export function envTarget(options: EnvTargetOptions): Target<EnvironmentBody> {
+export function envTarget(options: EnvTargetOptions): EnvTarget {
   const { clusterId } = options;
+  const changed = new Map<string, number | undefined>();
   return {
     concurrency: 4,
+    changedMs: (service) => changed.get(service),
 
     async observe(signal) {
       signal.throwIfAborted();
       const standing = await readAll(options, signal);
+      changed.clear();
+      for (const [service, { ownership }] of standing) changed.set(service, msOf(ownership?.changedAt));
       return [...standing].flatMap(([service, one]) => observed(options, service, one) ?? []);
     },
 
@@ -47,11 +59,14 @@ export function envTarget(options: EnvTargetOptions): Target<EnvironmentBody> {
 
       if (action.type === "delete") {
         await write(options, tried, deletesOf(options, service, standing), signal);
+        changed.delete(service);
         return undefined;
       }
       const { body, retain } = action.desired;
       refuseStrangers(tried, service, options, body, standing);
-      await write(options, tried, changesOf(options, service, standing, { body, retain }), signal);
+      const ownership = nextOwnership(options, standing, { body, retain });
+      await write(options, tried, changesOf(options, service, standing, { body, ownership }), signal);
+      changed.set(service, msOf(ownership.changedAt));
       return { key: environmentKey(service), owner: service, body, ref: ref(options, service), retain };
     },
   };
@@ -144,14 +159,39 @@ function refuseStrangers(
   });
 }
 
+/** What will be ours. The time stays while no variable changes. */
+function nextOwnership(
+  { clusterId, clock = systemClock }: EnvTargetOptions,
+  { variables, ownership }: Standing,
+  { body, retain }: { readonly body: EnvironmentBody; readonly retain: boolean },
+): Ownership {
+  const names = Object.keys(body).toSorted();
+  const isSame =
+    names.every((name) => variables.get(name)?.text === body[name]) &&
+    (ownership?.names ?? []).every((name) => Object.hasOwn(body, name) || !variables.has(name));
+  const changedAt = isSame ? ownership?.changedAt : new Date(clock.wallMs()).toISOString();
+  return {
+    managedBy: "dd-observe",
+    owner: clusterId,
+    retain,
+    names,
+    ...(changedAt === undefined ? {} : { changedAt }),
+  };
+}
+
+function msOf(changedAt: string | undefined): number | undefined {
+  const ms = Date.parse(changedAt ?? "");
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
 /** Nothing of a variable that stands as wished. Each write is bound to what was just seen, so that nothing of others is lost. */
 function changesOf(
   options: EnvTargetOptions,
   service: string,
   standing: Standing,
-  { body, retain }: { readonly body: EnvironmentBody; readonly retain: boolean },
+  { body, ownership: next }: { readonly body: EnvironmentBody; readonly ownership: Ownership },
 ): readonly (readonly TxnOp[])[] {
-  const { statePrefix, clusterId } = options;
+  const { statePrefix } = options;
   const { variables, record, ownership } = standing;
   const prefix = ENV_KEYS.of(statePrefix, service);
   const sets = Object.entries(body).flatMap(([name, text]): readonly TxnOp[] => {
@@ -161,12 +201,6 @@ function changesOf(
   });
   const stale = (ownership?.names ?? []).filter((name) => !Object.hasOwn(body, name));
   const deletes = deletesIn(prefix, stale, variables);
-  const next: Ownership = {
-    managedBy: "dd-observe",
-    owner: clusterId,
-    retain,
-    names: Object.keys(body).toSorted(),
-  };
   const say = (text: string, modifyIndex: number): TxnOp => ({
     verb: "cas",
     key: ENV_KEYS.ownedOf(statePrefix, service),

@@ -52,6 +52,7 @@ export interface Target<Body> {
   /**
    * Looks whether what stands there really works, and returns the conditions by owner.
    * Called after a pass and at every resync. May repair, such as by going back to the last good file.
+   * One of the controller's own type takes the place of `Synced`, and of nothing else that a pass says.
    */
   verify?(signal: AbortSignal): Promise<ReadonlyMap<string, readonly Condition[]>>;
   /** Waits for what goes on behind `apply`, such as a reload, before the process ends. */

@@ -57,7 +57,7 @@ export class ControllerLoop<S extends Snapshot, Body> {
     this.#schedule = new Schedule(this.#clock, options.resyncMs);
     this.#publisher = new Publisher(options);
     this.#absence = options.absence;
-    this.#verification = new Verification(options, this.#schedule);
+    this.#verification = new Verification(options, this.#schedule, this.#publisher.verdicts);
     this.#refusals = new Refusals(this.#clock);
     this.#driftNotes =
       options.memory === undefined ? undefined : new DriftNotes(options.memory, options.board);

@@ -3,6 +3,7 @@ import type { Log } from "../log.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
 import type { Board } from "../status/board.ts";
 import type { Condition } from "../status/status.ts";
+import type { Verdicts } from "../status/verdicts.ts";
 import type { Target } from "./controller.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -10,7 +11,11 @@ import type { Schedule } from "./schedule.ts";
 const VERIFY_AGAIN_MS = 15_000;
 
 interface VerificationOptions {
-  readonly controller: { readonly name: string; readonly target: Pick<Target<never>, "verify"> };
+  readonly controller: {
+    readonly name: string;
+    readonly condition: string;
+    readonly target: Pick<Target<never>, "verify">;
+  };
   readonly board: Board;
   readonly log: Log;
 }
@@ -19,12 +24,15 @@ interface VerificationOptions {
 export class Verification {
   readonly #options: VerificationOptions;
   readonly #schedule: Schedule;
+  readonly #verdicts: Verdicts;
   /** Condition types that the last one had something to say of, by service. */
   #verified: ReadonlyMap<string, readonly string[]> = new Map();
 
-  constructor(options: VerificationOptions, schedule: Schedule) {
+  /** @param verdicts Takes what is said in the controller's own condition. */
+  constructor(options: VerificationOptions, schedule: Schedule, verdicts: Verdicts) {
     this.#options = options;
     this.#schedule = schedule;
+    this.#verdicts = verdicts;
   }
 
   async run({ services }: Snapshot, signal: AbortSignal): Promise<void> {
@@ -33,18 +41,38 @@ export class Verification {
     if (controller.target.verify === undefined) return;
     try {
       let isWaiting = false;
-      const found = await controller.target.verify(signal);
+      const all = await controller.target.verify(signal);
+      const { own, found } = this.#parted(all);
       this.#dropOldVerdicts(found);
-      for (const [service, conditions] of found) {
+      const told = [...found, ...[...this.#verdicts.replace(own)].map(([service, one]) => [service, [one]] as const)];
+      for (const [service, conditions] of told) {
         const resolution = services.get(service);
         if (resolution !== undefined) board.setConditions(service, resolution.generation, conditions);
-        isWaiting ||= conditions.some(({ status }) => status === "Unknown");
       }
+      for (const conditions of all.values())
+        isWaiting ||= conditions.some(({ status }) => status === "Unknown");
       if (isWaiting) this.#schedule.verifyIn(VERIFY_AGAIN_MS);
     } catch (error) {
       if (!signal.aborted)
         log.warn({ controller: controller.name, error: toError(error).message }, "verification failed");
     }
+  }
+
+  /** The controller's own condition is also that of its passes, so it is told apart. */
+  #parted(all: ReadonlyMap<string, readonly Condition[]>): {
+    readonly own: ReadonlyMap<string, Condition>;
+    readonly found: ReadonlyMap<string, readonly Condition[]>;
+  } {
+    const { condition } = this.#options.controller;
+    const own = new Map<string, Condition>();
+    const found = new Map<string, readonly Condition[]>();
+    for (const [service, conditions] of all) {
+      const others = conditions.filter(({ type }) => type !== condition);
+      const mine = conditions.find(({ type }) => type === condition);
+      if (mine !== undefined) own.set(service, mine);
+      if (others.length > 0 || mine === undefined) found.set(service, others);
+    }
+    return { own, found };
   }
 
   /** Of what is not there any more, a verification says nothing; what it said before must not stay. */

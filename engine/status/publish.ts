@@ -6,6 +6,7 @@ import { ownerOf, type Desired } from "../plan/plan.ts";
 import { hashToApprove } from "../plan/policies.ts";
 import type { Outcome, Report } from "../loop/report.ts";
 import type { Snapshot } from "../sources/snapshot.ts";
+import { Verdicts } from "./verdicts.ts";
 
 export interface PublisherOptions {
   readonly controller: {
@@ -26,6 +27,8 @@ const LASTING = 3;
 
 /** Tells the world what one controller's passes did: conditions, events, metrics and log lines. Costs what has changed, not what there is. */
 export class Publisher {
+  /** What comes in the place of `Synced`. */
+  readonly verdicts = new Verdicts();
   readonly #options: PublisherOptions;
   /** Services that had something other than "as wished" to say last time. */
   #unsettled: ReadonlySet<string> = new Set();
@@ -100,7 +103,9 @@ export class Publisher {
       desired,
       report,
     )) {
-      board.setConditions(service, snapshot.services.get(service)?.generation, [condition]);
+      board.setConditions(service, snapshot.services.get(service)?.generation, [
+        this.verdicts.refine(service, condition),
+      ]);
     }
     this.#count(report);
     if (report.error !== undefined) {
