@@ -18,6 +18,9 @@ export const WAITING: ReadonlySet<string> = new Set([
   "ChoosingMachine",
 ]);
 
+/** Reasons of what is as wished and yet good to know. */
+export const NOTED: ReadonlySet<string> = new Set(["JobOverrides", "TakenInPart", "TakenAtNextDeploy"]);
+
 const VERIFY = "dd-observe verify shows where it gets lost on its way to Datadog.";
 
 /** By reason: what helps where the message doesn't say it itself. */
@@ -41,6 +44,10 @@ export const ACTIONS: Readonly<Record<string, string>> = {
     "Point the service's endpoint at its own metrics, or give it the pack that fits what answers there.",
   ReceiverOff: "dd-observe explain receivers prints what to paste; datadog.yaml is left alone.",
   ChoosingMachine: "It comes once the node role has reported from a machine that runs the service.",
+  JobOverrides: "That is the job's right. To have what is published, take them out of the task's env.",
+  TakenInPart: "dd-observe env -o nomad prints a template that takes all of them.",
+  TakenAtNextDeploy: "Deploy the job, or restart its tasks. change: restart has Nomad do that by itself.",
+  NotLooked: "DD_OBSERVE_NOMAD_JOBS=off where the controller runs, if jobs are not to be looked into.",
   HandingOver: "If the machine is gone for good, nothing has to be done.",
 };
 

@@ -4,7 +4,7 @@ import type { Resolution } from "../crds/resolve.ts";
 import { didYouMean, nearest } from "../crds/suggest.ts";
 import { orderInWords, type Order } from "./facts.ts";
 import type { WrittenCondition } from "./service-view.ts";
-import { actionFor, ACTIONS, WAITING } from "./why-actions.ts";
+import { actionFor, ACTIONS, NOTED, WAITING } from "./why-actions.ts";
 
 /** Everything that the answer to "why?" rests on. */
 export interface WhyFacts {
@@ -204,14 +204,19 @@ function whyNotSeen(facts: WhyFacts): readonly Finding[] {
 function whyConditions({ conditions, resolution, order, pausedBy, approved }: WhyFacts): readonly Finding[] {
   const told = new Map<string, Finding>();
   for (const { type, status, reason, message, writer } of conditions) {
-    if (status === "True" || type === "Accepted") continue;
+    if ((status === "True" && !NOTED.has(reason)) || type === "Accepted") continue;
     // Said already, from the wish itself.
     if (reason === "Held" && resolution?.state === "held") continue;
     if (reason === "Paused" && (order ?? pausedBy) !== undefined) continue;
     const where = writer === "controller" ? "" : ` on ${writer}`;
     const hash = /dd-observe approve ([0-9a-f]+)/.exec(message)?.[1];
     const isApproved = hash !== undefined && approved.has(hash);
-    const weight = isApproved || status === "Unknown" || WAITING.has(reason) ? "waiting" : "wrong";
+    const isNote = status === "True";
+    const weight = isNote
+      ? "note"
+      : isApproved || status === "Unknown" || WAITING.has(reason)
+        ? "waiting"
+        : "wrong";
     told.set(`${type}\0${message}`, {
       weight,
       message: `${type}${where}: ${message}`,

@@ -97,7 +97,9 @@ function jobVerification(
   };
 }
 
-function publishedOf(resolution: Resolution | undefined): Pick<Published, "change" | "inVariable"> | undefined {
+function publishedOf(
+  resolution: Resolution | undefined,
+): Pick<Published, "change" | "inVariable"> | undefined {
   if (resolution?.state !== "accepted") return undefined;
   const { instrumentation, pack } = resolution.wish;
   const effective = instrumentationOf(instrumentation, pack.name);

@@ -48,7 +48,10 @@ export class JobLook {
    * @param wanted Every service that has an environment.
    * @returns What is known of each, as of its last look.
    */
-  async look(wanted: ReadonlyMap<string, Published>, signal: AbortSignal): Promise<ReadonlyMap<string, Verdict>> {
+  async look(
+    wanted: ReadonlyMap<string, Published>,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Verdict>> {
     const seen = new Map([...this.#seen].filter(([service]) => wanted.has(service)));
     const nowMs = this.#clock.monotonicMs();
     const due = [...wanted.values()]
@@ -83,7 +86,9 @@ export class JobLook {
     await Promise.all(Array.from({ length: Math.min(CONCURRENCY, due.length) }, work));
     this.#seen = seen;
     return new Map(
-      [...seen].flatMap(([service, { verdict }]) => (verdict === undefined ? [] : [[service, verdict] as const])),
+      [...seen].flatMap(([service, { verdict }]) =>
+        verdict === undefined ? [] : [[service, verdict] as const],
+      ),
     );
   }
 

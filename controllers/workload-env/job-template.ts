@@ -92,10 +92,7 @@ function isStartOf(path: string, all: string): boolean {
 }
 
 /** The items of a Variable that are taken: by `.NAME`, or all where it is walked through. */
-function variableFields(
-  actions: readonly string[],
-  isRead: boolean,
-): "none" | "all" | ReadonlySet<string> {
+function variableFields(actions: readonly string[], isRead: boolean): "none" | "all" | ReadonlySet<string> {
   if (!isRead) return "none";
   const text = actions.join("\n");
   if (/\brange\b/.test(text)) return "all";

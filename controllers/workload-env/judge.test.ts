@@ -133,9 +133,7 @@ test("a template that doesn't ask puts its own in place of the job's, which is t
 });
 
 test("variables that a template leaves out are named", () => {
-  const one = job([
-    task({ templates: [template('DD_ENV={{ key "dd-observe/env/support/DD_ENV" }}')] }),
-  ]);
+  const one = job([task({ templates: [template('DD_ENV={{ key "dd-observe/env/support/DD_ENV" }}')] })]);
 
   expect(judge(PUBLISHED, [workload({ job: one })])).toMatchObject({
     status: "True",
@@ -144,7 +142,9 @@ test("variables that a template leaves out are named", () => {
   });
 });
 
-test.for<[what: string, change: "noop" | "restart", mode: string, startedMs: number, reason: string, status: string]>([
+test.for<
+  [what: string, change: "noop" | "restart", mode: string, startedMs: number, reason: string, status: string]
+>([
   ["started after the change", "noop", "noop", LATER, "Taken", "True"],
   ["started before it", "noop", "noop", CHANGED - 1, "TakenAtNextDeploy", "True"],
   ["started before it, restart wished", "restart", "noop", CHANGED - 1, "TakenAtNextDeploy", "False"],
@@ -184,9 +184,9 @@ test("allocations of a version that doesn't take it wait for the deployment", ()
 test("allocations of an older version that takes it have it", () => {
   const older = new Map([[0, job([task()], 0)]]);
 
-  expect(judge(PUBLISHED, [workload({ older, allocations: [allocation(LATER, { jobVersion: 0 })] })]).reason).toBe(
-    "Taken",
-  );
+  expect(
+    judge(PUBLISHED, [workload({ older, allocations: [allocation(LATER, { jobVersion: 0 })] })]).reason,
+  ).toBe("Taken");
 });
 
 test("what doesn't run, or runs another group, doesn't count", () => {
@@ -210,7 +210,11 @@ test("of several jobs the gravest counts", () => {
 
 test("the Variable of the job counts where it is wished, that of a dispatched one under its parent's name", () => {
   const text = '{{ range (nomadVar "nomad/jobs/support").Tuples }}{{ .K }}={{ .V }}{{ end }}';
-  const dispatched = { ...job([task({ templates: [template(text)] })]), id: "support/dispatch-1", parentId: "support" };
+  const dispatched = {
+    ...job([task({ templates: [template(text)] })]),
+    id: "support/dispatch-1",
+    parentId: "support",
+  };
   const reasonOf = (inVariable: boolean): string =>
     judge({ ...PUBLISHED, inVariable }, [workload({ job: dispatched })]).reason;
 

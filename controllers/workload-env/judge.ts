@@ -69,7 +69,8 @@ function judgeOne(published: Published, workload: Workload): Verdict {
       : doesNotTake(published, newest, isTakenByOlder);
   }
   const waiting = waitingOf(published, workload, running);
-  if (waiting !== undefined) return { status: atNextDeploy(published), reason: "TakenAtNextDeploy", message: waiting };
+  if (waiting !== undefined)
+    return { status: atNextDeploy(published), reason: "TakenAtNextDeploy", message: waiting };
   return takes(published, workload, newest.takers, running.length);
 }
 
@@ -95,7 +96,9 @@ function takersOf(published: Published, job: NomadJob, sites: readonly Site[]): 
   for (const { group, task } of sites) {
     const all = job.groups.find(({ name }) => name === group)?.tasks ?? [];
     // A service of the group may be that of any of its main tasks.
-    const concerned = all.filter(({ name, hook }) => (task === undefined ? hook === undefined : name === task));
+    const concerned = all.filter(({ name, hook }) =>
+      task === undefined ? hook === undefined : name === task,
+    );
     for (const one of concerned) {
       tasks.push(`${group}/${one.name}`);
       for (const template of one.templates) {
@@ -185,7 +188,11 @@ function waitingOf(
 }
 
 /** True if the task was started with what stood before the last change. By the clocks of two machines. */
-function isBefore({ changedMs }: Published, { startedMs }: JobAllocation, { task, restarts }: Taker): boolean {
+function isBefore(
+  { changedMs }: Published,
+  { startedMs }: JobAllocation,
+  { task, restarts }: Taker,
+): boolean {
   const started = startedMs.get(task.name);
   return !restarts && changedMs !== undefined && started !== undefined && started < changedMs;
 }
@@ -216,7 +223,8 @@ function takes(
     const message = `${where} takes it, and sets ${listed(overridden, "variable", "variables")} itself, which wins${instead}`;
     return { status: "True", reason: "JobOverrides", message };
   }
-  const many = running === 1 ? `1 allocation of ${where} takes it` : `${running} allocations of ${where} take it`;
+  const many =
+    running === 1 ? `1 allocation of ${where} takes it` : `${running} allocations of ${where} take it`;
   return { status: "True", reason: "Taken", message: `${many}${instead}` };
 }
 

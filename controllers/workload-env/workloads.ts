@@ -93,16 +93,20 @@ export class Workloads {
       if (!found.sites.some((one) => one.group === site.group && one.task === site.task))
         found.sites.push(site);
     }
-    const places = [...sites.values()].map(
-      ({ place: { namespace, job }, sites: list }): Place => ({ namespace, job, sites: list }),
-    );
+    const places = [...sites.values()].map(({ place: { namespace, job }, sites: list }): Place => ({
+      namespace,
+      job,
+      sites: list,
+    }));
     return { places, isHidden };
   }
 
   /** The newest version of a job. Undefined if there is none any more. */
   async job(place: JobPlace, signal: AbortSignal): Promise<NomadJob | undefined> {
-    return await this.#once(this.#jobs, place, async () =>
-      await this.#options.jobs.job(place.job, place.namespace, signal),
+    return await this.#once(
+      this.#jobs,
+      place,
+      async () => await this.#options.jobs.job(place.job, place.namespace, signal),
     );
   }
 
@@ -125,7 +129,10 @@ export class Workloads {
     return { job, allocations, older: new Map(older.map((one) => [one.version, one])) };
   }
 
-  async #ofAllocation(id: string, signal: AbortSignal): Promise<(JobPlace & { readonly group: string }) | undefined> {
+  async #ofAllocation(
+    id: string,
+    signal: AbortSignal,
+  ): Promise<(JobPlace & { readonly group: string }) | undefined> {
     const known = this.#placeOf.get(id);
     if (known !== undefined) return known;
     const found = await this.#options.jobs.jobOfAllocation(id, signal);

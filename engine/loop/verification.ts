@@ -44,7 +44,10 @@ export class Verification {
       const all = await controller.target.verify(signal);
       const { own, found } = this.#parted(all);
       this.#dropOldVerdicts(found);
-      const told = [...found, ...[...this.#verdicts.replace(own)].map(([service, one]) => [service, [one]] as const)];
+      const told = [
+        ...found,
+        ...[...this.#verdicts.replace(own)].map(([service, one]) => [service, [one]] as const),
+      ];
       for (const [service, conditions] of told) {
         const resolution = services.get(service);
         if (resolution !== undefined) board.setConditions(service, resolution.generation, conditions);

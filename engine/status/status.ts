@@ -165,4 +165,5 @@ const NEEDS_A_PERSON: ReadonlySet<string> = new Set([
   "InvalidPlaceholder",
   "Conflict",
   "UnknownReference",
+  "JobDoesNotTake",
 ]);

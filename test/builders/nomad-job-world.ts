@@ -24,16 +24,20 @@ export interface NomadJobWorld {
   readonly consul: FakeConsul;
   readonly nomad: FakeNomad;
   /** Registers a job with one group, whose service and task it has. A newer version if it is there. */
-  runJob(job: string, service: string, task?: Partial<FakeTaskSpec>, namespace?: string): void;
+  readonly runJob: (job: string, service: string, task?: Partial<FakeTaskSpec>, namespace?: string) => void;
   /** Starts an allocation of the newest version, and registers its service in Consul. @returns Its id. */
-  startAllocation(job: string, service: string, more?: { startedAt?: string; namespace?: string }): string;
+  readonly startAllocation: (
+    job: string,
+    service: string,
+    more?: { readonly startedAt?: string; readonly namespace?: string },
+  ) => string;
   /** Ends one, with its service. */
-  endAllocation(id: string): void;
+  readonly endAllocation: (id: string) => void;
   /** Starts the operator, a controller, until the test is over. @returns What ends it earlier. */
-  startOperator(env?: Readonly<Record<string, string>>): Promise<() => Promise<void>>;
-  condition(service: string, type?: string): Told | undefined;
+  readonly startOperator: (env?: Readonly<Record<string, string>>) => Promise<() => Promise<void>>;
+  readonly condition: (service: string, type?: string) => Told | undefined;
   /** Times that a call was made: `GET /v1/job/support`, without what stands behind `?`. */
-  calls(line: string): number;
+  readonly calls: (line: string) => number;
 }
 
 const GROUP = "api";

@@ -34,6 +34,22 @@ const CALLS: Readonly<Record<Role, readonly Call[]>> = {
       ask: get(() => "/v1/services?namespace=*"),
       has: '"ServiceName":"agent"',
     },
+    { what: "read a job", rule: 'namespace "*"', ask: get(() => "/v1/job/agent?namespace=default") },
+    {
+      what: "read its versions",
+      rule: 'namespace "*"',
+      ask: get(() => "/v1/job/agent/versions?namespace=default"),
+    },
+    {
+      what: "list its allocations",
+      rule: 'namespace "*"',
+      ask: get(() => "/v1/job/agent/allocations?namespace=default"),
+    },
+    {
+      what: "read an allocation of it",
+      rule: 'namespace "*"',
+      ask: get(({ allocation }) => `/v1/allocation/${allocation}`),
+    },
   ],
   node: [
     { what: "read this machine's agent", rule: "agent", ask: get(() => "/v1/agent/self") },
