@@ -16,7 +16,6 @@ export interface Options {
   readonly yes?: boolean;
   readonly once?: boolean;
   readonly realDatadog?: boolean;
-  readonly aiAgent?: boolean;
   readonly fix?: boolean;
   readonly outputDir?: string;
   readonly force?: boolean;

@@ -37,8 +37,12 @@ export interface CommandResult {
 }
 
 /** Starts the operator with the Node that runs the tests. It is killed at the end of the test, whatever becomes of it. */
-export function startOperator(args: readonly string[], env: Env): Operator {
-  const child = start(["run", ...args], env);
+export function startOperator(
+  args: readonly string[],
+  env: Env,
+  atEnd: (kill: () => void) => void = onTestFinished,
+): Operator {
+  const child = start(["run", ...args], env, atEnd);
   const lines: LogLine[] = [];
   const errors: string[] = [];
   let rest = "";
@@ -86,7 +90,7 @@ function whyNot(child: ChildProcess, lines: readonly LogLine[], errors: readonly
 
 /** Runs one command to its end. */
 export async function runCommand(args: readonly string[], env: Env): Promise<CommandResult> {
-  const child = start(args, env);
+  const child = start(args, env, onTestFinished);
   let stdout = "";
   let stderr = "";
   child.stdout?.on("data", (chunk: string) => (stdout += chunk));
@@ -95,7 +99,7 @@ export async function runCommand(args: readonly string[], env: Env): Promise<Com
   return { code, stdout, stderr };
 }
 
-function start(args: readonly string[], env: Env): ChildProcess {
+function start(args: readonly string[], env: Env, atEnd: (kill: () => void) => void): ChildProcess {
   const inherited = { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "" };
   const child = spawn(process.execPath, [ENTRY, ...args], {
     env: { ...inherited, ...env },
@@ -103,6 +107,6 @@ function start(args: readonly string[], env: Env): ChildProcess {
   });
   child.stdout?.setEncoding("utf8");
   child.stderr?.setEncoding("utf8");
-  onTestFinished(() => void child.kill("SIGKILL"));
+  atEnd(() => void child.kill("SIGKILL"));
   return child;
 }

@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -41,16 +41,28 @@ export interface AgentIntake {
   readonly requests: readonly string[];
   /** What could not be read, and why. Empty unless a client is broken. */
   readonly faults: readonly string[];
+  /** Waits until what was sent before is read, of datagrams too. */
+  settle(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface AgentIntakeOptions {
+  /** Any of loopback's, such as 127.3.1.4. */
+  readonly host?: string;
+  /** Of HTTP; a free one if absent. */
+  readonly port?: number;
+  /** Of UDP; a free one if absent. */
+  readonly dogstatsdPort?: number;
+  /** True for an Agent that takes connections and never answers. */
+  readonly hangs?: boolean;
   /** False for an Agent that is too old for LLM Observability. */
   readonly evpProxy?: boolean;
   /** Told of every metric as it arrives. */
   readonly onMetric?: (line: MetricLine) => void;
 }
 
+/** Sent by the stand-in to itself: datagrams of loopback come in the order in which they were sent. */
+const SETTLED = "_settled";
 const LLMOBS = "/evp_proxy/v2/api/v2/llmobs";
 
 /**
@@ -59,6 +71,10 @@ const LLMOBS = "/evp_proxy/v2/api/v2/llmobs";
  * @see https://github.com/DataDog/datadog-agent (pkg/trace/api/endpoints.go)
  */
 export async function startAgentIntake({
+  host = "127.0.0.1",
+  port = 0,
+  dogstatsdPort = 0,
+  hangs = false,
   evpProxy = true,
   onMetric,
 }: AgentIntakeOptions = {}): Promise<AgentIntake> {
@@ -67,8 +83,13 @@ export async function startAgentIntake({
   const metrics: MetricLine[] = [];
   const requests: string[] = [];
   const faults: string[] = [];
+  const settled = new EventEmitter();
   const hear = (text: string): void => {
     for (const line of text.split("\n")) {
+      if (line === SETTLED) {
+        settled.emit(SETTLED);
+        continue;
+      }
       const metric = line === "" ? undefined : parseMetric(line);
       if (metric !== undefined) {
         metrics.push(metric);
@@ -109,24 +130,31 @@ export async function startAgentIntake({
   };
   const server = createServer((request, response) => {
     void serve(request).then(({ status, json }) =>
-      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(json)),
+      hangs
+        ? undefined
+        : response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(json)),
     );
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(port, host);
   await once(server, "listening");
   const socket = createSocket("udp4");
   socket.on("message", (packet) => hear(packet.toString("utf8")));
-  socket.bind(0, "127.0.0.1");
+  socket.bind(dogstatsdPort, host);
   await once(socket, "listening");
 
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     dogstatsdPort: socket.address().port,
     spans,
     llmSpans,
     metrics,
     requests,
     faults,
+    async settle() {
+      const read = once(settled, SETTLED);
+      socket.send(SETTLED, socket.address().port, host);
+      await read;
+    },
     async stop() {
       socket.close();
       server.closeAllConnections();

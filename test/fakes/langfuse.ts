@@ -1,6 +1,6 @@
-import { startOtlpReceiver, type OtlpReceiver } from "./otlp-receiver.ts";
+import { startOtlpReceiver, type OtlpReceiver, type OtlpReceiverOptions } from "./otlp-receiver.ts";
 
-export interface LangfuseOptions {
+export interface LangfuseOptions extends Pick<OtlpReceiverOptions, "host" | "port"> {
   readonly publicKey: string;
   readonly secretKey: string;
 }
@@ -10,9 +10,14 @@ export interface LangfuseOptions {
  *
  * @see https://langfuse.com/integrations/native/opentelemetry
  */
-export async function startLangfuse({ publicKey, secretKey }: LangfuseOptions): Promise<OtlpReceiver> {
+export async function startLangfuse({
+  publicKey,
+  secretKey,
+  ...place
+}: LangfuseOptions): Promise<OtlpReceiver> {
   const wanted = `Basic ${Buffer.from(`${publicKey}:${secretKey}`).toString("base64")}`;
   return await startOtlpReceiver({
+    ...place,
     prefix: "/api/public/otel",
     signals: ["traces"],
     refuse: ({ authorization }) => (authorization === wanted ? undefined : 401),

@@ -26,6 +26,10 @@ export interface OtlpReceiver {
 }
 
 export interface OtlpReceiverOptions {
+  /** Any of loopback's, such as 127.3.1.4. */
+  readonly host?: string;
+  /** A free one if absent. */
+  readonly port?: number;
   /** Before `/v1/<signal>`. */
   readonly prefix?: string;
   readonly signals?: readonly Signal[];
@@ -35,6 +39,8 @@ export interface OtlpReceiverOptions {
 
 /** A receiver of OTLP by HTTP, as JSON or Protocol Buffers, such as the Agent's on port 4318. */
 export async function startOtlpReceiver({
+  host = "127.0.0.1",
+  port = 0,
   prefix = "",
   signals = SIGNALS,
   refuse = () => undefined,
@@ -77,13 +83,10 @@ export async function startOtlpReceiver({
         .end(contentType.startsWith("application/x-protobuf") ? "" : "{}");
     });
   });
-  return { url: await listen(server), spans, metrics, logs, requests, faults, stop: () => close(server) };
-}
-
-async function listen(server: Server): Promise<string> {
-  server.listen(0, "127.0.0.1");
+  server.listen(port, host);
   await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://${host}:${(server.address() as AddressInfo).port}`;
+  return { url, spans, metrics, logs, requests, faults, stop: () => close(server) };
 }
 
 async function close(server: Server): Promise<void> {

@@ -1,5 +1,6 @@
 // An agent of LangGraph as people write it. It knows nothing of traces, metrics and whoever watches it.
 //   node app.mjs [--runs N] [--stream] [--fail model|tool]
+// SHOP_URL is where the orders are; without it one is made up.
 import { parseArgs } from "node:util";
 
 import { HumanMessage } from "@langchain/core/messages";
@@ -21,6 +22,8 @@ const { values } = parseArgs({
 const search = tool(
   async () => {
     if (values.fail === "tool") throw new Error("the shop does not answer");
+    const shop = process.env.SHOP_URL;
+    if (shop !== undefined) return await (await fetch(`${shop}/orders/42`)).text();
     return "order 42: sent on Monday";
   },
   { name: "search", description: "Finds an order.", schema: z.object({ query: z.string() }) },
