@@ -16,6 +16,7 @@ export interface Options {
   readonly yes?: boolean;
   readonly once?: boolean;
   readonly realDatadog?: boolean;
+  readonly aiAgent?: boolean;
   readonly fix?: boolean;
   readonly outputDir?: string;
   readonly force?: boolean;

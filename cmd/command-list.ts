@@ -304,8 +304,12 @@ export const COMMANDS: readonly Description[] = [
     options: [
       new Option("--once", "end after the first complete sync; 1 if that takes more than 30 s"),
       new Option("--real-datadog", "write to the Datadog that DD_API_KEY and DD_APP_KEY belong to"),
+      new Option(
+        "--ai-agent",
+        "also run an AI agent of LangGraph, whose packages are installed once (200 MB)",
+      ),
     ],
-    examples: ["dd-observe dev", "dd-observe dev --once"],
+    examples: ["dd-observe dev", "dd-observe dev --once", "dd-observe dev --ai-agent"],
     load: async () => (await import("./commands/dev.ts")).dev,
   },
   {

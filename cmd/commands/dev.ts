@@ -6,13 +6,14 @@ import { serviceStatus, type ServiceStatus } from "../../engine/status/status.ts
 import type { Call } from "../call.ts";
 import { processEnv, readConfig, type Config } from "../config.ts";
 import { openConsul } from "../connect.ts";
+import { prepareDemo, type Demo } from "../dev/demo.ts";
 import { claimConsul } from "../dev/foreign.ts";
 import { invitation } from "../dev/invitation.ts";
 import { Narrator } from "../dev/narrator.ts";
 import { putSamples, type Samples } from "../dev/samples.ts";
 import { inDevDir, openSessionFolder, writeSession, type SessionFolder } from "../dev/session.ts";
 import { countsIn, titleIn } from "../dev/titles.ts";
-import { openWorld, type World } from "../dev/world.ts";
+import { openWorld, type Part, type World } from "../dev/world.ts";
 import { installation, typed } from "../installation.ts";
 import { printError } from "../print.ts";
 import { startOperator, type RunHandle } from "../run.ts";
@@ -45,6 +46,7 @@ export async function dev({ flags, terminal, env: given }: Call): Promise<number
     return await hold(world, folder, {
       terminal,
       once: flags.once === true,
+      aiAgent: flags.aiAgent === true ? env : undefined,
       stop,
       onStarted: (end) => stops.push(end),
     });
@@ -80,6 +82,8 @@ async function stopAll(stops: readonly (() => Promise<void>)[], terminal: Termin
 interface Session {
   readonly terminal: Terminal;
   readonly once: boolean;
+  /** The environment to run an AI agent from; undefined for none. */
+  readonly aiAgent: Env | undefined;
   readonly stop: AbortController;
   readonly onStarted: (end: () => Promise<void>) => void;
 }
@@ -88,12 +92,25 @@ interface Session {
 async function hold(
   world: World,
   folder: SessionFolder,
-  { terminal, once, stop, onStarted }: Session,
+  { terminal, once, aiAgent, stop, onStarted }: Session,
 ): Promise<number> {
   const { out, paint } = terminal;
   const config = readConfig({}, world.env);
   const consul = openConsul(config);
   if (world.isForeignConsul) onStarted(await claimConsul(consul, config));
+  const demo =
+    aiAgent === undefined
+      ? undefined
+      : await prepareDemo({
+          dir: folder.dir,
+          env: aiAgent,
+          world,
+          consul,
+          config,
+          signal: stop.signal,
+          out,
+          onStarted,
+        });
   const samples = await putSamples(consul, config, onStarted);
   if (world.isForeignConsul) onStarted(samples.remove);
 
@@ -104,7 +121,7 @@ async function hold(
   onStarted(async () => await ended(operator, stop));
   writeSession(folder, { ...world.shared, DD_OBSERVE_HTTP_ADDR: new URL(operator.url).host });
   onStarted(async () => rmSync(folder.envFile, { force: true }));
-  out(head(world, operator.url, terminal));
+  out(head([...world.parts, ...(demo === undefined ? [] : [demo.part])], operator.url, terminal));
 
   const startedAt = performance.now();
   const isComplete = await watchUntil(stop.signal, operator, narrator, (statuses) => {
@@ -117,14 +134,52 @@ async function hold(
   out(
     `\n${paint("green", "Complete")} after ${seconds} s: ${samples.services.length} services${counts}; ${samples.broken} waits for a person.\n`,
   );
+  if (demo !== undefined && !(await runDemo(demo, { stop, once, operator, narrator }))) return 0;
   if (once) return 0;
   out(
     `\n${paint("bold", "Now change something.")} In another terminal, in ${process.cwd()}:\n\n${invite(world, folder, config, samples, terminal)}\n`,
   );
   out(`${paint("dim", "Ctrl-C ends everything. What happens from here on:")}\n\n`);
-  await watchUntil(stop.signal, operator, narrator, () => false);
+  await watchUntil(
+    stop.signal,
+    operator,
+    narrator,
+    () => {
+      demo?.tell(narrator);
+      return false;
+    },
+    demo?.ended,
+  );
   out(`\n${paint("dim", "stopping")}\n`);
   return 0;
+}
+
+/** Starts the AI agent, and waits until one of everything has arrived. False if the session is stopped before. */
+async function runDemo(
+  demo: Demo,
+  {
+    stop,
+    once,
+    operator,
+    narrator,
+  }: Pick<Session, "stop" | "once"> & { readonly operator: RunHandle; readonly narrator: Narrator },
+): Promise<boolean> {
+  await demo.start();
+  const startedAt = performance.now();
+  return await watchUntil(
+    stop.signal,
+    operator,
+    narrator,
+    () => {
+      demo.tell(narrator);
+      if (once && performance.now() - startedAt > ONCE_MS)
+        throw new Error(
+          "not everything of the AI agent has arrived within 30 s; the line above says what has",
+        );
+      return demo.isComplete();
+    },
+    demo.ended,
+  );
 }
 
 /** Never writes to a real Datadog that nobody agreed to. */
@@ -147,7 +202,7 @@ async function mayUseRealDatadog(env: Env, isAgreed: boolean, terminal: Terminal
   return false;
 }
 
-function head({ parts }: World, url: string, { paint }: Terminal): string {
+function head(parts: readonly Part[], url: string, { paint }: Terminal): string {
   const rows = [...parts, { name: "Page", what: "status page, /metrics, /v1", where: url }];
   const width = Math.max(...rows.map(({ where }) => where.length));
   const lines = rows.map(
@@ -181,6 +236,7 @@ async function watchUntil(
   operator: RunHandle,
   narrator: Narrator,
   isDone: (statuses: readonly ServiceStatus[]) => boolean,
+  failed?: Promise<never>,
 ): Promise<boolean> {
   while (!stop.aborted) {
     const statuses = await readStatuses(operator.url).catch((error: unknown) => {
@@ -192,6 +248,7 @@ async function watchUntil(
     await Promise.race([
       sleep(LOOK_EVERY_MS, undefined, { signal: stop }).catch(() => undefined),
       operator.done,
+      ...(failed === undefined ? [] : [failed]),
     ]);
   }
   return false;

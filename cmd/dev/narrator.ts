@@ -18,6 +18,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   downtimes: "downtime",
   "metric-tags": "tags",
   catalog: "entity",
+  "workload-env": "env",
 };
 
 /** What holds an object back although nothing has failed: it ends by itself, or a person wants it so. */

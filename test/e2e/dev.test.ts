@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -150,6 +151,43 @@ test("keys of a real Datadog are not used unless the person says so", async () =
   expect([...real.monitors.values()].map(({ name }) => name)).toContain("[ray] Object store is nearly full");
   expect(shy.output() + told.output()).not.toContain("real-app-key");
   await real.stop();
+});
+
+test("an AI agent runs with what is published for it; its tokens, cost, calls of tools and spans arrive", async ({
+  skip,
+}) => {
+  // npm finds its settings and its cache in the person's own home.
+  const own = { PATH: process.env["PATH"] ?? "", HOME: homedir() };
+
+  const session = start(["dev", "--once", "--ai-agent"], own);
+  const code = await session.exit;
+
+  const [, why] = /(the packages of the AI agent could not be installed.*)/.exec(session.output()) ?? [];
+  if (why !== undefined) skip(`skipped: ${why}`);
+  expect(session.output()).toMatch(
+    /↳ support {3}[1-9]\d* tasks · tokens [1-9]\d* in, [1-9]\d* out · \$0\.\d+ · tools order_status [1-9].* spans, [1-9]\d* of LLM/,
+  );
+  expect(code).toBe(0);
+  expect(await answering(urlsIn(session.output()))).toEqual([]);
+  // The example's types hold with the packages that it names.
+  const example = path.join(clone, ".dev", "ai-agent");
+  await cp(
+    path.join(ROOT, "deploy/examples/langgraph-typescript/tsconfig.json"),
+    path.join(example, "tsconfig.json"),
+  );
+  await promisify(execFile)(process.execPath, [path.join(ROOT, "node_modules/.bin/tsc"), "-p", example]);
+}, 400_000);
+
+test("without npm --ai-agent says what it needs, and leaves nothing running", async () => {
+  await rm(path.join(clone, ".dev", "ai-agent"), { recursive: true, force: true });
+
+  const session = start(["dev", "--once", "--ai-agent"]);
+  const code = await session.exit;
+
+  expect(session.output()).toContain("the packages of the AI agent could not be installed");
+  expect(session.output()).toContain("It needs npm and its registry, once.");
+  expect(code).not.toBe(0);
+  expect(isGroupAlive(session.child)).toBe(false);
 });
 
 interface Started {

@@ -1,0 +1,70 @@
+import type { Instrumentation } from "../../crds/instrumentation.ts";
+import { TEMPLATE_VARIABLES } from "./effective.ts";
+import { ENV_KEYS } from "./keys.ts";
+import { JOINED, PLACEHOLDERS } from "./variable.ts";
+
+export interface TemplateOptions {
+  readonly service: string;
+  readonly statePrefix: string;
+  readonly instrumentation: Pick<Instrumentation, "profile" | "whenMissing" | "langfuse">;
+}
+
+/**
+ * The text of a job's template, in consul-template's language: lines for `env = true`, as `effectiveEnvironment` has them.
+ *
+ * The function `env` gives what the task has without this template, and what the machine has as `attr.…`; where Nomad
+ * starts the task's templates once more, also what this one gave before. A key that is no name of a variable would fail
+ * the task, so it is left out. Values are quoted as JSON, which is what Nomad reads.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/template
+ */
+export function templateText({ service, statePrefix, instrumentation }: TemplateOptions): string {
+  const { profile, whenMissing, langfuse } = instrumentation;
+  // Without a slash at its end, as the function wants it.
+  const folder = ENV_KEYS.of(statePrefix, service).slice(0, -1);
+  const list = whenMissing === "insist" ? "safeLs" : "ls";
+  const nodeIp = 'env "attr.unique.network.ip-address"';
+  const lines = [
+    `{{- $given := env ${quoted(TEMPLATE_VARIABLES.given)} }}{{ $names := "," }}`,
+    `{{- $preload := or (env "DD_OBSERVE_PRELOAD") (printf "%s/dd-observe" (env "NOMAD_TASK_DIR")) }}`,
+    `{{- range ${list} ${quoted(folder)} }}{{ if .Key | regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" }}`,
+    `{{- $own := env .Key }}{{ if in $given (printf ",%s," .Key) }}{{ $own = env (printf ${quoted(TEMPLATE_VARIABLES.own("%s"))} .Key) }}{{ end }}`,
+    `{{- $value := .Value | replaceAll ${quoted(PLACEHOLDERS.nodeIp)} (${nodeIp}) | replaceAll ${quoted(PLACEHOLDERS.preload)} $preload }}`,
+    `{{- if not $own }}{{ $names = printf "%s%s," $names .Key }}`,
+    "{{ .Key }}={{ $value | toJSON }}",
+    ...Object.keys(JOINED).flatMap(joinedLines),
+    "{{- end }}{{ end }}{{ end }}",
+    ...(langfuse?.keys === undefined || profile === "otel" ? [] : keysLines(langfuse.keys, whenMissing)),
+    `{{- if ne $names "," }}`,
+    `${TEMPLATE_VARIABLES.given}={{ $names | toJSON }}`,
+    "{{- end }}",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function joinedLines(name: string): readonly string[] {
+  const { separator, oursFirst } = JOINED[name]!;
+  const both = oursFirst ? "$value $own" : "$own $value";
+  return [
+    `{{- else if eq .Key ${quoted(name)} }}{{ $names = printf "%s%s," $names .Key }}`,
+    `${name}={{ printf "%s${separator}%s" ${both} | toJSON }}`,
+    `${TEMPLATE_VARIABLES.own(name)}={{ $own | toJSON }}`,
+  ];
+}
+
+/** Langfuse's keys, from the Nomad Variable. The tasks of the job itself may read that of its own path. */
+function keysLines(path: string, whenMissing: Instrumentation["whenMissing"]): readonly string[] {
+  const items = `{{ range (nomadVar ${quoted(path)}).Tuples }}{{ if .K | regexMatch "^LANGFUSE_(PUBLIC|SECRET)_KEY$" }}`;
+  const mayLack = whenMissing === "ignore";
+  return [
+    mayLack ? `{{- if nomadVarExists ${quoted(path)} }}${items}` : items.replace("{{", "{{-"),
+    `{{- if or (not (env .K)) (in $given (printf ",%s," .K)) }}{{ $names = printf "%s%s," $names .K }}`,
+    "{{ .K }}={{ .V | toJSON }}",
+    `{{- end }}{{ end }}{{ end }}${mayLack ? "{{ end }}" : ""}`,
+  ];
+}
+
+/** Text in a template's quotes. In HCL around it, `${` and `%{` would begin an expression. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll(/[$%](?=\{)/g, "$&$&");
+}
