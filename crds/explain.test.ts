@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 
 import { loadPacks } from "../engine/sources/packs.ts";
 import { explainField } from "./explain.ts";
-import { editorSchemas } from "./json-schema.ts";
+import { editorSchemas, type JsonSchema } from "./json-schema.ts";
+import { TRACER_VARIABLES } from "./tracer-variables.ts";
 
 const packs = loadPacks();
 
@@ -30,6 +31,20 @@ test.for([
   ["monitors.mine.query", undefined, { type: "text" }],
   ["monitors.query", undefined, { type: "text", children: [] }],
   ["slos.target", undefined, { type: "number" }],
+  [
+    "instrumentation.env.DD_TRACE_RATE_LIMIT",
+    undefined,
+    {
+      type: "whole number",
+      description: "Read by dd-trace (Node) and ddtrace (Python).",
+      facts: [{ name: "languages", value: "node, python" }],
+    },
+  ],
+  [
+    "instrumentation.env.OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+    undefined,
+    { type: "text", description: "A list, joined by commas. Read by OpenTelemetry for Python." },
+  ],
   ["downtimes.start", undefined, { type: "text" }],
   ["_monitors", undefined, { type: "mapping" }],
   ["_monitors.team", undefined, { type: "text", examples: ["ml-platform"] }],
@@ -81,6 +96,17 @@ test.for([
     "ray",
     "monitors has no field object-store-presure; did you mean object-store-pressure?",
   ],
+  [
+    "instrumentation.env.DD_TRACE_RATELIMIT",
+    undefined,
+    "instrumentation.env has no field DD_TRACE_RATELIMIT; did you mean DD_TRACE_RATE_LIMIT?",
+  ],
+  ["instrumentation.env.NOTHING_LIKE_IT", undefined, "instrumentation.env has no field NOTHING_LIKE_IT"],
+  [
+    "instrumentation.env.DD_API_KEY",
+    undefined,
+    "instrumentation.env.DD_API_KEY can't be wished: it may hold a secret, and Consul is no place for one; give it to the job by a Nomad Variable",
+  ],
   ["endpoint.port.x", undefined, "endpoint.port has no field x"],
   ["drift", "rey", "no pack is named rey; did you mean ray?"],
 ] as const)("doesn't know %s of %s", ([path, pack, message]) => {
@@ -99,3 +125,21 @@ test("the editors' schema completes each pack's options and monitors", () => {
   expect(Object.keys(ofConsul["agent"]!.properties)).toEqual(Object.keys(packs.get("consul")!.options));
   expect(Object.keys(ofConsul["monitors"]!.properties)).toEqual(Object.keys(packs.get("consul")!.monitors));
 });
+
+test.for(["wish.json", "defaults.json"])(
+  "the editors' schema %s completes the tracers' variables",
+  (file) => {
+    const schema = editorSchemas(packs).get(file)!;
+    const { env } = schema.properties!["instrumentation"]!.properties!;
+    const definitions = schema["definitions"] as Readonly<Record<string, JsonSchema>>;
+
+    const rate = env!.properties!["DD_TRACE_RATE_LIMIT"]!["$ref"] as string;
+
+    expect(env!.additionalProperties).toBe(false);
+    expect(Object.keys(env!.properties!)).toEqual([...TRACER_VARIABLES.keys()]);
+    expect(definitions[rate.replace("#/definitions/", "")]).toMatchObject({
+      description: "Read by dd-trace (Node) and ddtrace (Python).",
+      anyOf: [{ type: "integer" }, { type: "string" }],
+    });
+  },
+);

@@ -1,4 +1,13 @@
 import { conditionsInWords, type Needs } from "./condition.ts";
+import {
+  asChild,
+  fieldsIn,
+  openFieldIn,
+  schemaNode,
+  type ExplainedChild,
+  type Facts,
+  type Node,
+} from "./explain-node.ts";
 import { limitsOf, typeInWords } from "./field-words.ts";
 import { GLOBAL_FOLDERS } from "./global.ts";
 import {
@@ -11,6 +20,8 @@ import {
 import { NOMAD_DOCUMENT, nomadLayer } from "./nomad.ts";
 import type { Pack } from "./pack.ts";
 import { didYouMean } from "./suggest.ts";
+import { refusedVariable, TRACER_VARIABLES } from "./tracer-variables.ts";
+import { variableSchema } from "./variable-schema.ts";
 import { wishLayer } from "./wish.ts";
 
 /** What there is to know of one field of a wish. */
@@ -25,14 +36,7 @@ export interface Explanation {
   readonly default?: unknown;
   readonly examples: readonly unknown[];
   readonly children: readonly ExplainedChild[];
-  /** What only some fields have, such as a pack's query. */
-  readonly facts: readonly { readonly name: string; readonly value: string }[];
-}
-
-export interface ExplainedChild {
-  readonly name: string;
-  readonly type: string;
-  readonly description: string;
+  readonly facts: Facts;
 }
 
 export type Explained =
@@ -67,9 +71,11 @@ export function explainField(
     if (next === undefined) {
       const above = names.slice(0, depth).join(".");
       const where = above === "" ? "a wish" : above;
+      const refused = node.refusal?.(name);
+      if (refused !== undefined) return { ok: false, message: `${where}.${name} ${refused}` };
       const known = node.children().map((child) => child.name);
-      const hint = didYouMean(name, known) || (known.length === 0 ? "" : `; there are ${known.join(", ")}`);
-      return { ok: false, message: `${where} has no field ${name}${hint}` };
+      const all = known.length === 0 || known.length > MOST_NAMED ? "" : `; there are ${known.join(", ")}`;
+      return { ok: false, message: `${where} has no field ${name}${didYouMean(name, known) || all}` };
     }
     node = next;
   }
@@ -79,13 +85,8 @@ export function explainField(
   };
 }
 
-/** One place of the wish: its schema, and what stands below. */
-interface Node {
-  readonly schema: JsonSchema;
-  readonly facts: Explanation["facts"];
-  child(name: string): Node | undefined;
-  children(): readonly ExplainedChild[];
-}
+/** More names than that help nobody in an error. */
+const MOST_NAMED = 50;
 
 function rootNode(packs: readonly Pack[]): Node {
   const schema = jsonSchemaOf(wishLayer);
@@ -99,6 +100,7 @@ function rootNode(packs: readonly Pack[]): Node {
       const inner = plain.child(name);
       if (inner === undefined) return undefined;
       if (name === "agent") return agentNode(inner, packs);
+      if (name === "instrumentation") return instrumentationNode(inner);
       if (name === "slos") return entriesNode(name, slosNode(inner, packs));
       return entriesNode(name, name === "monitors" ? monitorsNode(inner, packs) : inner);
     },
@@ -129,16 +131,30 @@ function entriesNode(field: string, named: Node): Node {
   };
 }
 
-function schemaNode(schema: JsonSchema, facts: Explanation["facts"] = []): Node {
-  const fields = fieldsIn(schema);
+function instrumentationNode(plain: Node): Node {
   return {
-    schema,
-    facts,
+    ...plain,
     child: (name) => {
-      const inner = fields[name] ?? openFieldIn(schema);
-      return inner === undefined ? undefined : schemaNode(inner);
+      const inner = plain.child(name);
+      return name === "env" && inner !== undefined ? variablesNode(inner) : inner;
     },
-    children: () => Object.entries(fields).map(([name, field]) => asChild(name, field)),
+  };
+}
+
+/** Names that the tracers' registries have, and no other. */
+function variablesNode(plain: Node): Node {
+  return {
+    ...plain,
+    child: (name) => {
+      const schema = variableSchema(name);
+      const languages = TRACER_VARIABLES.get(name)?.languages.join(", ") ?? "";
+      return schema && schemaNode(schema, [{ name: "languages", value: languages }]);
+    },
+    children: () => [...TRACER_VARIABLES.keys()].map((name) => asChild(name, variableSchema(name) ?? {})),
+    refusal: (name) => {
+      const why = refusedVariable(name);
+      return why === "unknown" ? undefined : why;
+    },
   };
 }
 
@@ -186,10 +202,7 @@ function slosNode(plain: Node, packs: readonly Pack[]): Node {
   );
 }
 
-function commonFacts(
-  pack: Pack,
-  object: { readonly name: string; readonly type: string },
-): Explanation["facts"] {
+function commonFacts(pack: Pack, object: { readonly name: string; readonly type: string }): Facts {
   return [
     { name: "pack", value: pack.name },
     { name: "title", value: object.name },
@@ -200,7 +213,7 @@ function commonFacts(
 function conditionFacts(
   pack: Pack,
   object: { readonly needs?: Needs | undefined; readonly default?: boolean | undefined },
-): Explanation["facts"] {
+): Facts {
   const needed = conditionsInWords(object.needs, pack.options);
   return [
     ...(needed.length === 0 ? [] : [{ name: "needs", value: needed.join(", and ") }]),
@@ -226,7 +239,7 @@ function openNode(plain: Node, packs: readonly Pack[], list: Listing): Node {
 type Listing = (pack: Pack) => readonly {
   readonly name: string;
   readonly schema: JsonSchema;
-  readonly facts: Explanation["facts"];
+  readonly facts: Facts;
 }[];
 
 function namedNode(plain: Node, packs: readonly Pack[], list: Listing): Node {
@@ -249,10 +262,6 @@ function namedNode(plain: Node, packs: readonly Pack[], list: Listing): Node {
   };
 }
 
-function asChild(name: string, schema: JsonSchema): ExplainedChild {
-  return { name, type: typeInWords(schema), description: schema.description ?? "" };
-}
-
 function describe(schema: JsonSchema): Omit<Explanation, "path" | "children" | "facts"> {
   const examples = Array.isArray(schema["examples"]) ? (schema["examples"] as readonly unknown[]) : [];
   return {
@@ -262,14 +271,4 @@ function describe(schema: JsonSchema): Omit<Explanation, "path" | "children" | "
     ...(schema.default === undefined ? {} : { default: schema.default }),
     examples,
   };
-}
-
-/** The fields of a mapping, of a union's branch that is one, or of a list's entries. */
-function fieldsIn(schema: JsonSchema): Readonly<Record<string, JsonSchema>> {
-  const branch = [schema, ...(schema.anyOf ?? []), ...(schema.items === undefined ? [] : [schema.items])];
-  return branch.find(({ properties }) => properties !== undefined)?.properties ?? {};
-}
-
-function openFieldIn(schema: JsonSchema): JsonSchema | undefined {
-  return typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined;
 }

@@ -16,6 +16,7 @@ import {
 } from "./pack.ts";
 import { policySchema } from "./policy.ts";
 import { FIXED_SLO_FIELDS, sloLayer, type PackSlo } from "./slo.ts";
+import { variableNames } from "./variable-schema.ts";
 import { defaultsLayer, wishLayer } from "./wish.ts";
 
 /** A JSON Schema, as far as it is used here. Draft 7: what editors' YAML support reads. */
@@ -160,7 +161,8 @@ function withPacks(wish: JsonSchema, packs: Packs): JsonSchema {
 
 function withNames(schema: JsonSchema, packs: Packs): JsonSchema {
   const all = [...packs.values()];
-  const { agent, monitors, slos } = schema.properties ?? {};
+  const { agent, monitors, slos, instrumentation } = schema.properties ?? {};
+  const variables = variableNames();
   const layer = jsonSchemaOf(monitorLayer);
   const slo = jsonSchemaOf(sloLayer);
   return {
@@ -183,12 +185,25 @@ function withNames(schema: JsonSchema, packs: Packs): JsonSchema {
         properties: packSlosOf(all),
         additionalProperties: { anyOf: [{ type: "boolean" }, { $ref: "#/definitions/ownSlo" }] },
       },
+      instrumentation: {
+        ...instrumentation,
+        properties: {
+          ...instrumentation?.properties,
+          env: {
+            description: instrumentation?.properties?.["env"]?.description ?? "",
+            type: "object",
+            properties: variables.properties,
+            additionalProperties: false,
+          },
+        },
+      },
     },
     definitions: {
       tunedMonitor: tunable(layer, ["type", "query"]),
       ownMonitor: { ...layer, required: ["type", "query"] },
       tunedSlo: tunable(slo, FIXED_SLO_FIELDS),
       ownSlo: { ...slo, required: ["type"] },
+      ...variables.definitions,
     },
   };
 }

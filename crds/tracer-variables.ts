@@ -27,6 +27,20 @@ export const TRACER_VARIABLES: ReadonlyMap<string, TracerVariable> = new Map(
 /** Which versions of which libraries the names come from. */
 export const TRACER_SOURCES: Readonly<Record<string, string>> = known.sources;
 
+/** Whose libraries read a variable, by how it begins. */
+const READERS = {
+  DD: { node: "dd-trace (Node)", python: "ddtrace (Python)" },
+  OTEL: { node: "OpenTelemetry for Node", python: "OpenTelemetry for Python" },
+  LANGFUSE: { node: "Langfuse for Node", python: "Langfuse for Python" },
+} as const satisfies Readonly<Record<string, Readonly<Record<Language, string>>>>;
+
+/** Who reads a variable, such as `dd-trace (Node)` and `ddtrace (Python)`. Nothing for a name that can't be wished. */
+export function readersOf(name: string): readonly string[] {
+  // The beginning is one of these three: a test reads every name.
+  const names = READERS[name.split("_", 1)[0] as keyof typeof READERS];
+  return (TRACER_VARIABLES.get(name)?.languages ?? []).map((language) => names[language]);
+}
+
 /** Names that a field of the wish sets, and what to use instead. */
 const OWN: Readonly<Record<string, string>> = {
   DD_SERVICE: "it is the service's name",
