@@ -27,6 +27,8 @@ export interface Options {
   readonly adopt?: boolean;
   readonly node?: string;
   readonly here?: boolean;
+  readonly preloadSource?: string;
+  readonly preloadChecksum?: string;
 }
 
 /** One call of a command. */

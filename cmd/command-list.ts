@@ -173,6 +173,21 @@ export const COMMANDS: readonly Description[] = [
     load: async () => (await import("./commands/describe.ts")).describe,
   },
   {
+    usage: "env <service>",
+    summary:
+      "the environment of one service's workload, where each variable comes from, and how a job takes it",
+    details:
+      "Shows what the wish comes to now, whether it stands in Consul, and what is likely not meant. -o nomad prints what a job's task pastes to take it: a template, and where the preload is loaded, its artifact. What the task sets itself is never overridden. Writes nothing.",
+    settings: [...CONSUL, ...RULES],
+    options: [
+      outputOption(["table", "json", "yaml", "nomad"]),
+      new Option("--preload-source <url>", "with -o nomad: where the preload's archive is kept"),
+      new Option("--preload-checksum <sum>", "with -o nomad: its checksum, sha256:…"),
+    ],
+    examples: ["dd-observe env support", "dd-observe env support -o nomad"],
+    load: async () => (await import("./commands/env.ts")).env,
+  },
+  {
     usage: "verify <service>",
     summary: "walk the way of one service from Consul to Datadog, and say where it breaks",
     details:

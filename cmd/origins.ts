@@ -88,6 +88,19 @@ export function effectiveFields(wish: Wish, ground: OriginGround): readonly Effe
   return fields;
 }
 
+/**
+ * Names the layers that state a field of a service's wish, the one that holds first: `document`, `tag dd-observe.inject`,
+ * `_defaults`. Nothing for what no layer states.
+ */
+export function layersStating(
+  service: string,
+  ground: OriginGround,
+): (path: readonly string[]) => readonly string[] {
+  const layers = layersOf(service, ground);
+  return (path) =>
+    layers.filter(({ layer }) => isStated(layer, path)).map(({ name }) => name(path.join(".")));
+}
+
 /** Where instances say different things by their tags, the wish as a whole says nothing: each has its own. */
 function taggedValues(name: string, { tags, tagName }: OriginGround): readonly string[] {
   const prefix = `${tagName}.${name}=`;

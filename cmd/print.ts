@@ -1,7 +1,7 @@
 import type { Terminal } from "./terminal.ts";
 import { printable } from "./terminal.ts";
 
-export type OutputFormat = "table" | "wide" | "json" | "yaml" | "html";
+export type OutputFormat = "table" | "wide" | "json" | "yaml" | "html" | "nomad";
 
 /** Prints an error for a person: what was tried, what came back, what they can do. Never a stack trace. */
 export function printError(error: unknown, { err, paint }: Pick<Terminal, "err" | "paint">): void {

@@ -19,7 +19,7 @@ export interface EnvTarget extends Target<EnvironmentBody> {
 }
 
 /** What stands of one service. */
-interface Standing {
+export interface Standing {
   /** Variables, ours or not, by name. */
   readonly variables: ReadonlyMap<string, KvEntry>;
   /** The key that says which are ours. */
@@ -52,7 +52,7 @@ export function envTarget(options: EnvTargetOptions): EnvTarget {
     async apply(action, signal) {
       signal.throwIfAborted();
       const service = ownerOf(action);
-      const standing = await readOne(options, service, signal);
+      const standing = await readStanding(options, service, signal);
       const tried = `${action.type} the environment of "${service}"`;
       if (standing.record !== undefined && standing.ownership?.owner !== clusterId)
         throw strangersRecord(tried, service, options, standing.ownership);
@@ -100,8 +100,9 @@ async function readAll(
   );
 }
 
-async function readOne(
-  { consul, statePrefix }: EnvTargetOptions,
+/** What stands of one service in Consul, ours or not. */
+export async function readStanding(
+  { consul, statePrefix }: Pick<EnvTargetOptions, "consul" | "statePrefix">,
   service: string,
   signal: AbortSignal,
 ): Promise<Standing> {
