@@ -16,12 +16,12 @@ function snippet(layer: InstrumentationLayer = {}): string {
 }
 
 test("reads the service's keys below the prefix, and starts without them", () => {
-  expect(snippet()).toContain('range ls "x/y/env/support"');
+  expect(snippet()).toContain('range ls "x/y/env/support/"');
   expect(snippet()).toContain("the task starts without it; a change is taken up at the next deployment");
 });
 
 test("waits for the keys with whenMissing: insist", () => {
-  expect(snippet({ whenMissing: "insist" })).toContain('range safeLs "x/y/env/support"');
+  expect(snippet({ whenMissing: "insist" })).toContain('range safeLs "x/y/env/support/"');
 });
 
 test("fetches the preload only where it is loaded", () => {

@@ -20,14 +20,12 @@ export interface TemplateOptions {
  */
 export function templateText({ service, statePrefix, instrumentation }: TemplateOptions): string {
   const { profile, whenMissing, langfuse } = instrumentation;
-  // Without a slash at its end, as the function wants it.
-  const folder = ENV_KEYS.of(statePrefix, service).slice(0, -1);
   const list = whenMissing === "insist" ? "safeLs" : "ls";
   const nodeIp = 'env "attr.unique.network.ip-address"';
   const lines = [
     `{{- $given := env ${quoted(TEMPLATE_VARIABLES.given)} }}{{ $names := "," }}`,
     `{{- $preload := or (env "DD_OBSERVE_PRELOAD") (printf "%s/dd-observe" (env "NOMAD_TASK_DIR")) }}`,
-    `{{- range ${list} ${quoted(folder)} }}{{ if .Key | regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" }}`,
+    `{{- range ${list} ${quoted(ENV_KEYS.of(statePrefix, service))} }}{{ if .Key | regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" }}`,
     `{{- $own := env .Key }}{{ if in $given (printf ",%s," .Key) }}{{ $own = env (printf ${quoted(TEMPLATE_VARIABLES.own("%s"))} .Key) }}{{ end }}`,
     `{{- $value := .Value | replaceAll ${quoted(PLACEHOLDERS.nodeIp)} (${nodeIp}) | replaceAll ${quoted(PLACEHOLDERS.preload)} $preload }}`,
     `{{- if not $own }}{{ $names = printf "%s%s," $names .Key }}`,

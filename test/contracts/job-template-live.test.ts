@@ -228,6 +228,27 @@ describe.skipIf(missing.length > 0)(`what a job pastes, read and rendered as Nom
     expect(ignoring.env).toEqual({ DD_ENV: "prod", DD_OBSERVE_GIVEN: ",DD_ENV," });
     expect(insisting.env).toBeNull();
   });
+
+  test("needs to list its own service's keys, and no more, where Consul has ACLs", async () => {
+    const policy = (service: string): string => `key_prefix "dd-observe/env/${service}/" { policy = "list" }`;
+    await using guarded = await startConsul({ acls: true });
+    await guarded.run("kv", "put", "dd-observe/env/support/DD_ENV", "prod");
+    await guarded.run("kv", "put", "dd-observe/env/support-2/DD_ENV", "other");
+    const renderAs = async (rules: string) =>
+      await renderTemplates({
+        consul: guarded.url,
+        token: await guarded.createToken(rules),
+        env: { ...MACHINE },
+        hcl: snippetOf("support", { whenMissing: "insist" }),
+        timeoutMs: 3_000,
+      });
+
+    const own = await renderAs(policy("support"));
+    const others = await renderAs(policy("support-2"));
+
+    expect(own.env).toMatchObject({ DD_ENV: "prod" });
+    expect(others.env).toBeNull();
+  });
 });
 
 /** The part of Nomad's API that has the variables of tasks. */

@@ -140,7 +140,7 @@ test("env -o nomad prints what to paste, and nothing else on standard output", a
 
   expect(exit).toBe(0);
   expect(out).toMatch(/^# For the task of support\..*\nartifact \{.*\ntemplate \{.*\n\}\n$/s);
-  expect(out).toContain('range ls "dd-observe/env/support"');
+  expect(out).toContain('range ls "dd-observe/env/support/"');
   expect(err).toContain("tracer");
   expect(given.out).toContain('source      = "https://files/p.tar.gz"\n');
   expect(given.out).toContain(`checksum = "sha256:${sum}"\n`);

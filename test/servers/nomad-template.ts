@@ -15,6 +15,8 @@ export const NO_NOMAD_TEMPLATE =
 export interface Rendering {
   /** Consul's address, such as `http://127.0.0.1:8500`. */
   readonly consul: string;
+  /** For Consul, where it has ACLs. */
+  readonly token?: string;
   /** Nomad's address, for `nomadVar`. */
   readonly nomad?: string;
   /** What the task has before, and `attr.…` of the machine. */

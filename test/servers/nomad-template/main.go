@@ -26,6 +26,8 @@ type input struct {
 	// Addresses, such as http://127.0.0.1:8500.
 	Consul string
 	Nomad  string
+	// What Nomad gives the task for Consul. Empty for the anonymous one.
+	Token string
 	// What the task has before, and attr.* of the machine.
 	Env map[string]string
 	// A part of a job's task, in HCL: its blocks of template are rendered.
@@ -113,6 +115,7 @@ func newRunner(in input, folder string, blocks []block, files []string) (*manage
 	}
 	conf.Templates = &templates
 	conf.Consul.Address = &in.Consul
+	conf.Consul.Token = &in.Token
 	conf.Nomad.Address = &in.Nomad
 	conf.Finalize()
 	runner, err := manager.NewRunner(conf, false)
