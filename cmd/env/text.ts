@@ -112,10 +112,15 @@ function standing(environment: ServiceEnvironment, look: Look): string {
     lines.push(
       item("·", "dim", `Put there by others, and taken by the job as well: ${foreign.join(", ")}.`, look),
     );
-  if (condition !== undefined && condition.status !== "True")
-    lines.push(item("✗", "yellow", `${condition.type}: ${condition.reason}: ${condition.message}`, look));
+  if (condition !== undefined && !IN_ORDER.has(condition.reason)) {
+    const [sign, style] = condition.status === "True" ? (["·", "dim"] as const) : (["✗", "yellow"] as const);
+    lines.push(item(sign, style, `${condition.type}: ${condition.reason}: ${condition.message}`, look));
+  }
   return lines.join("");
 }
+
+/** Reasons of the condition that say no more than the lines before. */
+const IN_ORDER = new Set(["Synced", "Taken"]);
 
 const WORDS = {
   missing: "missing",

@@ -108,6 +108,25 @@ test("env tells what differs, what is another's and what is over", async () => {
   expect(out).toContain("Put there by others, and taken by the job as well: MINE.");
 });
 
+test("env repeats what the operator saw of the job, where that is worth a look", async () => {
+  const world = await startWorld();
+  await world.run("apply --role controller");
+  const key = [...world.consul.state.keys.keys()].find((one) => /status\/.*support/.test(one))!;
+  const text = Buffer.from(world.consul.state.keys.get(key)!.Value!, "base64").toString("utf8");
+  const status = JSON.parse(text) as { conditions: { type: string }[] };
+  const seen = { status: "True", reason: "JobOverrides", message: "the job sets DD_ENV itself" };
+  const conditions = status.conditions.map((one) =>
+    one.type === "EnvPublished" ? { ...one, ...seen } : one,
+  );
+
+  const before = await world.run("env support");
+  world.consul.put(key, JSON.stringify({ ...status, conditions }));
+  const after = await world.run("env support");
+
+  expect(before.out).not.toContain("EnvPublished");
+  expect(after.out).toContain("EnvPublished: JobOverrides: the job sets DD_ENV itself");
+});
+
 test("env names a variable that somebody else wrote", async () => {
   const world = await startWorld();
   world.consul.put("dd-observe/env/support/DD_ENV", "staging");

@@ -80,7 +80,7 @@ job "support" {
         data        = <<-EOT
           {{- $given := env "DD_OBSERVE_GIVEN" }}{{ $names := "," }}
           {{- $preload := or (env "DD_OBSERVE_PRELOAD") (printf "%s/dd-observe" (env "NOMAD_TASK_DIR")) }}
-          {{- range ls "dd-observe/env/support" }}{{ if .Key | regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" }}
+          {{- range ls "dd-observe/env/support/" }}{{ if .Key | regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" }}
           {{- $own := env .Key }}{{ if in $given (printf ",%s," .Key) }}{{ $own = env (printf "DD_OBSERVE_OWN_%s" .Key) }}{{ end }}
           {{- $value := .Value | replaceAll "__NODE_IP__" (env "attr.unique.network.ip-address") | replaceAll "__PRELOAD__" $preload }}
           {{- if not $own }}{{ $names = printf "%s%s," $names .Key }}
