@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -147,6 +148,31 @@ test("where metrics have a socket of Unix, the trace Agent takes them", async ()
 
   await taken;
   expect(bodies).toEqual(["POST /dogstatsd/v2/proxy a:1|c\nb:2|c"]);
+});
+
+test("a process whose metrics go to the trace Agent ends by itself, and what it holds is sent", async () => {
+  const bodies: string[] = [];
+  const server = createServer((request, response) => {
+    request.on("data", (part) => bodies.push(String(part)));
+    request.on("end", () => response.end());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const modules = new URL("../../deploy/preload/node/", import.meta.url).href;
+  const program = `
+    import { Emitter } from "${modules}emitter.mjs";
+    import { transport } from "${modules}transport.mjs";
+    const emitter = new Emitter(transport({ kind: "proxy", host: "127.0.0.1", port: ${port} }));
+    emitter.count("ai.agent.tasks.started", {});`;
+
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: "inherit" });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const [code] = (await once(child, "exit", { signal: AbortSignal.timeout(10_000) })) as [number];
+
+  expect(code).toBe(0);
+  expect(bodies).toEqual(["ai.agent.tasks.started:1|c"]);
 });
 
 test("an Agent that isn't there is no failure", async () => {

@@ -50,7 +50,7 @@ function ofChains(runs, taskType) {
         runs.beginTask(id, String(metadata?.["task_type"] ?? taskType ?? name));
         return;
       }
-      const node = tags?.includes(HIDDEN) ? undefined : nodeOf(name, metadata);
+      const node = tags?.includes(HIDDEN) ? undefined : newNode(name, metadata, parent);
       tellRetry(runs, parent, tags, node);
       runs.begin(id, { kind: "chain", name, parent, node }, node !== undefined);
     },
@@ -143,6 +143,15 @@ function tellRetry(runs, parent, tags, node) {
 function nameOf(serialized) {
   const path = serialized?.["id"];
   return serialized?.["name"] ?? (Array.isArray(path) ? path.at(-1) : undefined) ?? "unknown";
+}
+
+/** As {@link nodeOf}, but a graph that is a node of another has both runs: of the node, and its own within. @param {string} name @param {Told | undefined} metadata @param {import("./runs.mjs").Run} parent */
+function newNode(name, metadata, parent) {
+  const node = nodeOf(name, metadata);
+  /** @type {import("./runs.mjs").Run | undefined} */
+  let above = parent;
+  while (above !== undefined && above.node === undefined) above = above.parent;
+  return above?.node === node ? undefined : node;
 }
 
 /** What tells one run of a graph's node from every other; undefined for a run that is no node. @param {string} name @param {Told | undefined} metadata @returns {string | undefined} */

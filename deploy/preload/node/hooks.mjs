@@ -11,9 +11,9 @@ import path from "node:path";
 /** In every copy, as ESM and CommonJS, of every version. */
 const CALLBACKS = /[\\/]@langchain[\\/]core[\\/]dist[\\/]callbacks[\\/]manager\.(?:js|cjs)(?:\?|$)/;
 
-/** @param {string} symbol */
-const handOver = (symbol) =>
-  `\n;try{globalThis[Symbol.for(${JSON.stringify(symbol)})]?.(CallbackManager)}catch{}\n`;
+/** @param {string} symbol @param {boolean} isModule */
+const handOver = (symbol, isModule) =>
+  `\n;try{globalThis[Symbol.for(${JSON.stringify(symbol)})]?.(CallbackManager,${isModule})}catch{}\n`;
 
 /** Node's loader of ESM calls it, in this thread or in one of its own. @param {string} symbol */
 export function loadHook(symbol) {
@@ -22,11 +22,11 @@ export function loadHook(symbol) {
     const { source } = result;
     if (!CALLBACKS.test(url) || source === undefined || source === null) return result;
     const text = typeof source === "string" ? source : Buffer.from(source).toString("utf8");
-    return { ...result, source: text + handOver(symbol) };
+    return { ...result, source: text + handOver(symbol, true) };
   };
 }
 
-/** @param {string} symbol Of the function in globalThis that is given the class. */
+/** @param {string} symbol Of the function in globalThis that is given the class, and whether it is of ESM. */
 export function watch(symbol) {
   watchCommonJs(symbol);
   const change = loadHook(symbol);
@@ -52,7 +52,7 @@ function watchCommonJs(symbol) {
   /** @this {any} @param {unknown} content @param {string} filename @param {unknown[]} rest */
   prototype._compile = function _compile(content, filename, ...rest) {
     const isTheirs = typeof content === "string" && typeof filename === "string" && CALLBACKS.test(filename);
-    return compile.call(this, isTheirs ? content + handOver(symbol) : content, filename, ...rest);
+    return compile.call(this, isTheirs ? content + handOver(symbol, false) : content, filename, ...rest);
   };
 }
 

@@ -40,9 +40,12 @@ export function patch(CallbackManager, handlers) {
     const given = inheritable ?? added;
     const manager = original.call(this, given, ...rest);
     if (manager === undefined || manager === null) return manager;
-    for (const handler of added)
-      if (!manager.handlers.some((/** @type {Handler} */ one) => one.name === handler.name))
-        manager.addHandler(handler, true);
+    for (const handler of added) {
+      const alike = manager.handlers.filter((/** @type {Handler} */ one) => one.name === handler.name);
+      if (alike.length === 0) manager.addHandler(handler, true);
+      // The application's own of the same kind is enough.
+      else if (alike.some((/** @type {Handler} */ one) => one !== handler)) manager.removeHandler(handler);
+    }
     return manager;
   };
 }

@@ -2,6 +2,7 @@
 import { api } from "./api.mjs";
 import { Emitter } from "./emitter.mjs";
 import { agentMetricsHandler } from "./handler.mjs";
+import { langfuseHandler } from "./langfuse.mjs";
 import { Prices, shippedPrices } from "./prices.mjs";
 import { Runs } from "./runs.mjs";
 import { agentName, debug, destination, priceOverrides, taskType, unifiedTags } from "./settings.mjs";
@@ -15,9 +16,15 @@ const API = Symbol.for("dd-observe.agent-metrics");
 const emitter = once(() => new Emitter(transport(destination()), unifiedTags()));
 const runs = once(() => new Runs(emitter(), agentName(), prices()));
 
-/** @param {{ metrics: boolean, langfuse: boolean }} wanted @returns {import("./langchain.mjs").Handler[]} */
-export function handlers({ metrics }) {
-  return metrics ? [agentMetricsHandler(runs(), taskType())] : [];
+/** @param {{ metrics: boolean, langfuse: boolean, isModule: boolean }} wanted @returns {import("./langchain.mjs").Handler[]} */
+export function handlers({ metrics, langfuse, isModule }) {
+  const made = [
+    metrics
+      ? attempt("no agent metrics", () => agentMetricsHandler(runs(), taskType()), undefined)
+      : undefined,
+    langfuse ? attempt("no traces to Langfuse", () => langfuseHandler(isModule), undefined) : undefined,
+  ];
+  return made.filter((handler) => handler !== undefined);
 }
 
 export function publishApi() {

@@ -29,8 +29,8 @@ async function install() {
     import("./parts.mjs"),
   ]);
   Object.defineProperty(globalThis, Symbol.for(SYMBOL), {
-    value: (/** @type {unknown} */ CallbackManager) =>
-      patch(CallbackManager, () => handlers({ metrics, langfuse })),
+    value: (/** @type {unknown} */ CallbackManager, /** @type {boolean} */ isModule) =>
+      patch(CallbackManager, () => handlers({ metrics, langfuse, isModule })),
   });
   if (metrics) publishApi();
   watch(SYMBOL);

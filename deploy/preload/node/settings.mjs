@@ -6,6 +6,7 @@ import { isIP } from "node:net";
  *
  * @typedef {{ kind: "udp", host: string, port: number }} Udp
  * @typedef {{ kind: "proxy", socketPath?: string, host?: string, port?: number }} Proxy The trace Agent, which hands metrics on.
+ * @typedef {{ origin: string, path: string, authorization: string, publicKey: string, timeoutMs: number, sampleRate: number, attributes: Record<string, string> }} Langfuse Where its traces go; `path` is what comes before the API's.
  * @typedef {Record<string, string | undefined>} Environment
  */
 
@@ -115,6 +116,45 @@ function portOf(text, otherwise) {
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new RangeError("the Agent's port is no port");
   return port;
+}
+
+const LANGFUSE_CLOUD = "https://cloud.langfuse.com";
+const LANGFUSE_TIMEOUT_SECONDS = 5;
+
+/**
+ * By the names of Langfuse's own SDKs. Undefined without both keys, or where it is switched off. Throws where the base
+ * URL is none.
+ *
+ * @param {Environment} [env]
+ * @returns {Langfuse | undefined}
+ */
+export function langfuse(env = environment) {
+  const publicKey = env["LANGFUSE_PUBLIC_KEY"];
+  const secretKey = env["LANGFUSE_SECRET_KEY"];
+  if (!publicKey || !secretKey || !isOn("LANGFUSE_TRACING_ENABLED", env, "true")) return undefined;
+  const { origin, pathname } = new URL(
+    env["LANGFUSE_BASE_URL"] || env["LANGFUSE_BASEURL"] || env["LANGFUSE_HOST"] || LANGFUSE_CLOUD,
+  );
+  const service = env["OTEL_SERVICE_NAME"] || env["DD_SERVICE"];
+  const version = env["DD_VERSION"];
+  return {
+    origin,
+    path: pathname.replace(/\/+$/, ""),
+    authorization: `Basic ${Buffer.from(`${publicKey}:${secretKey}`).toString("base64")}`,
+    publicKey,
+    timeoutMs: 1_000 * (positive(env["LANGFUSE_TIMEOUT"]) ?? LANGFUSE_TIMEOUT_SECONDS),
+    sampleRate: Math.min(1, positive(env["LANGFUSE_SAMPLE_RATE"]) ?? 1),
+    attributes: {
+      ...(service ? { "service.name": service } : {}),
+      ...(version ? { "service.version": version } : {}),
+    },
+  };
+}
+
+/** Zero or more; undefined for what is no number. @param {string | undefined} text */
+function positive(text) {
+  const value = text === undefined || text.trim() === "" ? Number.NaN : Number(text);
+  return value >= 0 && Number.isFinite(value) ? value : undefined;
 }
 
 /** @type {Set<string>} */

@@ -2,9 +2,9 @@
 import { createSocket } from "node:dgram";
 import { lookup as lookUpName } from "node:dns";
 import { isIP } from "node:net";
-import { Worker } from "node:worker_threads";
 
-import { debug, environment } from "./settings.mjs";
+import { posting } from "./posting.mjs";
+import { debug } from "./settings.mjs";
 
 /** @typedef {import("./emitter.mjs").Transport} Transport */
 
@@ -88,54 +88,33 @@ function lookup(host, options, done) {
 }
 
 /**
- * The trace Agent's way for metrics, POST /dogstatsd/v2/proxy. In a thread of its own: no tracer follows these requests
- * there, and a process that ends can wait for the last one.
+ * The trace Agent's way for metrics, POST /dogstatsd/v2/proxy.
  *
  * @param {import("./settings.mjs").Proxy} to
  * @returns {Transport}
  */
-function proxy(to) {
-  const sent = new Int32Array(new SharedArrayBuffer(8));
-  /** @type {Worker | undefined} */
-  let worker;
-  let posted = 0;
-
-  const start = () => {
-    const { NODE_OPTIONS: _, ...env } = environment;
-    const made = new Worker(new URL("./proxy-worker.mjs", import.meta.url), {
-      execArgv: [],
-      env,
-      workerData: { to, sent },
-      stdin: false,
-    });
-    made.unref();
-    made.on("message", (text) => debug("no metrics to the trace Agent", text));
-    made.on("error", (error) => debug("the thread that sends metrics ended", error));
-    made.on("exit", () => {
-      if (worker === made) worker = undefined;
-    });
-    worker = made;
-    return made;
+function proxy({ socketPath, host, port }) {
+  const origin = host === undefined ? undefined : `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+  const { post, drain, isRunning } = posting(
+    "metrics to the trace Agent",
+    {
+      ...(socketPath === undefined ? {} : { socketPath }),
+      ...(origin === undefined ? {} : { origin }),
+      path: "/dogstatsd/v2/proxy",
+      headers: { "content-type": "text/plain" },
+      timeoutMs: 1_000,
+      tries: 1,
+      maxWaiting: 10,
+    },
+    EXIT_MS,
+  );
+  return {
+    maxBytes: MAX_BYTES,
+    send: (packets) => post(packets.join("\n")),
+    sendAtExit: (packets) => {
+      if (!isRunning()) return;
+      post(packets.join("\n"));
+      drain();
+    },
   };
-
-  /** @param {string[]} packets */
-  const send = (packets) => {
-    const thread = worker ?? start();
-    posted += 1;
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- A thread, no window.
-    thread.postMessage(packets);
-  };
-  /** @param {string[]} packets */
-  const sendAtExit = (packets) => {
-    if (worker === undefined) return;
-    send(packets);
-    const endMs = performance.now() + EXIT_MS;
-    for (let at = Atomics.load(sent, 0); at < posted; at = Atomics.load(sent, 0)) {
-      const leftMs = endMs - performance.now();
-      if (leftMs <= 0) return;
-      Atomics.wait(sent, 0, at, leftMs);
-    }
-  };
-  start();
-  return { maxBytes: MAX_BYTES, send, sendAtExit };
 }

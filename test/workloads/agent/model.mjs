@@ -8,12 +8,13 @@ const USAGE = { input_tokens: 120, output_tokens: 30, total_tokens: 150 };
 /** Calls the tool `search` first and answers once its result is there. */
 export class ScriptedModel extends BaseChatModel {
   model;
-  #fails;
+  #failures;
 
-  constructor({ model = "gpt-4.1-mini", fails = false } = {}) {
-    super({});
+  /** @param {{ model?: string, fails?: boolean, failures?: number }} [options] `failures` is how many calls fail first. */
+  constructor({ model = "gpt-4.1-mini", fails = false, failures = fails ? Infinity : 0 } = {}) {
+    super({ maxRetries: 0 });
     this.model = model;
-    this.#fails = fails;
+    this.#failures = failures;
   }
 
   _llmType() {
@@ -55,7 +56,7 @@ export class ScriptedModel extends BaseChatModel {
   }
 
   #answerTo(messages) {
-    if (this.#fails) throw new Error("the model is overloaded");
+    if (this.#failures-- > 0) throw new Error("the model is overloaded");
     const told = {
       usage_metadata: USAGE,
       response_metadata: { model_name: this.model, tokenUsage: { promptTokens: 120, completionTokens: 30 } },
