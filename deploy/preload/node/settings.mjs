@@ -1,5 +1,6 @@
 // @ts-check
 import { isIP } from "node:net";
+import { threadId } from "node:worker_threads";
 
 /**
  * What the environment says. The one place that reads it.
@@ -27,6 +28,21 @@ export function isOn(name, env = environment, otherwise = "false") {
 /** The tag `agent`: who the metrics are of. @param {Environment} [env] */
 export function agentName(env = environment) {
   return env["DD_OBSERVE_AGENT"] || env["DD_SERVICE"] || "unknown";
+}
+
+/** Values of `instance` for one allocation. */
+const INSTANCES = 64;
+
+/**
+ * The tag `instance` of gauges: without it, those of several processes and threads of one machine would overwrite one
+ * another. Of few values, whatever is started how often: workers that begin together have numbers of their own.
+ *
+ * @param {Environment} [env]
+ */
+export function instance(env = environment) {
+  const number = (process.pid * 7 + threadId) % INSTANCES;
+  const allocation = env["NOMAD_ALLOC_INDEX"];
+  return allocation ? `${allocation}.${number}` : String(number);
 }
 
 /** The tag `task_type`, or undefined where the name of each run is to say it. @param {Environment} [env] */

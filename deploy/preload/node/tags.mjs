@@ -8,6 +8,7 @@ export const LIMITS = {
   error_type: 10,
   evaluator: 10,
   gate: 15,
+  instance: 64,
   model: 20,
   outcome: 4,
   provider: 8,

@@ -39,6 +39,9 @@ class ApiTest(unittest.TestCase):
             sent = {line.name: line for line in receiver.lines()}
             tags = {name: (line.kind, line.values if line.kind != "d" else None, line.tags) for name, line in sent.items()}
             wait = sent["ai.agent.approvals.wait"].values
+            # Of gauges only: what tells this process from others on the machine.
+            instance = tags["ai.agent.approvals.pending"][2][-1]
+            self.assertRegex(instance, r"^instance:[1-6]?\d$")
             self.assertEqual(tags, {
                 "ai.agent.outputs.evaluated": ("c", [1], ["evaluator:judge", "agent:triage"]),
                 "ai.agent.hallucinations": ("c", [1], ["severity:high", "evaluator:judge", "agent:triage"]),
@@ -49,8 +52,8 @@ class ApiTest(unittest.TestCase):
                 "ai.agent.tool.cost": ("d", None, ["tool:search", "agent:triage"]),
                 "ai.agent.approvals.requested": ("c", [2], ["action:deploy_now", "agent:triage"]),
                 "ai.agent.approvals.wait": ("d", None, ["decision:approved", "agent:triage"]),
-                "ai.agent.approvals.pending": ("g", [1], ["agent:triage"]),
-                "ai.agent.approvals.oldest_age": ("g", sent["ai.agent.approvals.oldest_age"].values, ["agent:triage"]),
+                "ai.agent.approvals.pending": ("g", [1], ["agent:triage", instance]),
+                "ai.agent.approvals.oldest_age": ("g", sent["ai.agent.approvals.oldest_age"].values, ["agent:triage", instance]),
             })
             self.assertEqual(len(wait), 1)
             self.assertTrue(0.05 <= wait[0] < 10)

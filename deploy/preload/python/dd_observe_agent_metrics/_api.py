@@ -38,7 +38,7 @@ def _emitter():
 
     with _lock:
         if "emitter" not in _made:
-            _made["emitter"] = Emitter(settings.destination(), settings.unified_tags())
+            _made["emitter"] = Emitter(settings.destination(), settings.unified_tags(), settings.instance)
             _made["agent"] = settings.agent()
         return _made["emitter"]
 

@@ -31,9 +31,11 @@ log = logging.getLogger("dd_observe.agent_metrics")
 class Emitter:
     """One for each process; a fork starts anew."""
 
-    def __init__(self, destination, tags=(), clock=time.monotonic):
+    def __init__(self, destination, tags=(), instance=None, clock=time.monotonic):
+        """`instance` is asked for what tells this process, forked or not, from others on the machine."""
         self._destination = destination
         self._tags = unified(tags)
+        self._instance = instance
         self._clock = clock
         self._gauges = []
         self._thread = None
@@ -143,7 +145,8 @@ class Emitter:
         if self._clock() < self._next_gauges:
             return []
         self._next_gauges = self._clock() + GAUGE_SECONDS
-        return [(self._key(name, tags), value) for read in self._gauges for name, value, tags in read()]
+        own = {} if self._instance is None else {"instance": self._instance()}
+        return [(self._key(name, {**tags, **own}), value) for read in self._gauges for name, value, tags in read()]
 
     def _key(self, name, tags):
         texts = [self._bounds.text(name, key, value) for key, value in tags.items()]

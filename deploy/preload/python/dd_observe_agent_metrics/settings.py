@@ -17,6 +17,20 @@ def agent():
     return os.environ.get("DD_OBSERVE_AGENT") or os.environ.get("DD_SERVICE") or "unknown"
 
 
+#: Values of `instance` for one allocation.
+INSTANCES = 64
+
+
+def instance():
+    """The tag `instance` of gauges: without it, those of several processes of one machine would overwrite one another.
+
+    Of few values, whatever is started how often: workers that begin together have numbers of their own.
+    """
+    number = os.getpid() * 7 % INSTANCES
+    allocation = os.environ.get("NOMAD_ALLOC_INDEX")
+    return "%s.%d" % (allocation, number) if allocation else str(number)
+
+
 def task_type():
     """The tag `task_type`, or None where the name of each run is to say it."""
     return os.environ.get("DD_OBSERVE_TASK_TYPE") or None

@@ -10,6 +10,7 @@ LIMITS = {
     "error_type": 10,
     "evaluator": 10,
     "gate": 15,
+    "instance": 64,
     "model": 20,
     "outcome": 4,
     "provider": 8,
