@@ -16,7 +16,7 @@ const ONE = [
   metric("tool.selected", [1], ["tool:search"]),
   metric("tool.failures", [1], ["tool:search"]),
 ];
-const span = { name: "x", service: "support", meta: {}, metrics: {}, tags: [] };
+const span = { name: "x", service: "support", meta: {}, metrics: {}, kind: "llm", tags: [] };
 
 test("what has arrived is told once, and again when more has", () => {
   const arrivals = new Arrivals();

@@ -205,7 +205,7 @@ describe.skipIf(skipped !== undefined)(
 );
 
 function expectLlmSpans({ llmSpans }: AgentIntake, mlApp: string): void {
-  const ofKind = (kind: string) => llmSpans.filter(({ meta }) => meta["span.kind"] === kind);
+  const ofKind = (kind: string) => llmSpans.filter((span) => span.kind === kind);
   expect(ofKind("llm").map(({ metrics }) => metrics)).toEqual([TOKENS, TOKENS]);
   expect(ofKind("tool").map(({ name }) => name)).toEqual(["search"]);
   expect(ofKind("workflow").map(({ name }) => name)).toEqual(expect.arrayContaining(["agent", "LangGraph"]));

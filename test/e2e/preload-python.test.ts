@@ -1,9 +1,6 @@
 import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -11,11 +8,11 @@ import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { NO_PYTHON, pythonBinary } from "../servers/python.ts";
+import { installPython } from "../workloads/install-python.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PRELOAD = join(ROOT, "deploy/preload/python");
 const AGENT = join(ROOT, "test/workloads/python/agent.py");
-const REQUIREMENTS = join(ROOT, "test/workloads/python/requirements.txt");
 
 const python = pythonBinary();
 const run = promisify(execFile);
@@ -27,12 +24,10 @@ describe.skipIf(python === undefined)(
     let absent = "";
 
     beforeAll(async () => {
-      try {
-        bin = await installed(python!);
-      } catch (error) {
-        absent = `skipped: its packages can't be installed, which need Python 3.11 and PyPI: ${String(error).slice(0, 300)}`;
-      }
-    }, 300_000);
+      const installed = await installPython(python!);
+      if (typeof installed === "string") absent = installed;
+      else ({ bin } = installed);
+    }, 400_000);
 
     test.for(["python", "ddtrace-run"])(
       "sends the metrics of an agent when started with %s",
@@ -115,28 +110,4 @@ function environment(extra: Readonly<Record<string, string>>): NodeJS.ProcessEnv
     ([name]) => !/^(DD_|PYTHON|OTEL_|LANG|OPENAI_)/.test(name) || name === "LANG",
   );
   return { ...Object.fromEntries(own), ...extra };
-}
-
-/** The folder of programs of a virtual environment with the pinned packages; made once for each list of them. */
-async function installed(program: string): Promise<string> {
-  const hash = createHash("sha256").update(readFileSync(REQUIREMENTS)).digest("hex").slice(0, 12);
-  const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-  const folder = join(cache, "dd-observe-ci", `python-${hash}`);
-  const stamp = join(folder, "complete");
-  if (!existsSync(stamp)) {
-    await run(program, ["-m", "venv", "--clear", folder]);
-    await run(join(folder, "bin", "python"), [
-      "-m",
-      "pip",
-      "install",
-      "--quiet",
-      "--disable-pip-version-check",
-      "--require-hashes",
-      "--only-binary=:all:",
-      "-r",
-      REQUIREMENTS,
-    ]);
-    writeFileSync(stamp, "");
-  }
-  return join(folder, "bin");
 }

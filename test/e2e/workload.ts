@@ -139,45 +139,52 @@ export interface Arrived {
   readonly otlp: OtlpReceiver;
 }
 
-/** Runs the LangGraph application of test/workloads on a machine with an Agent, and waits until all that was sent is read. */
+/** Runs the LangGraph application of test/workloads for Node on a machine with an Agent. */
 export async function runAgent({
   node,
   tracer,
   without,
-  agent: options = {},
+  agent,
   args = [],
   ...task
 }: AgentTask): Promise<Arrived> {
-  const host = ownAddress();
-  const agent = await startAgentIntake({
-    host,
-    port: 8126,
-    dogstatsdPort: 8125,
-    ...(options === "down" ? {} : options),
-  });
-  const otlp = await startOtlpReceiver({ host, port: 4318 });
-  const stop = async (): Promise<void> => void (await Promise.all([agent.stop(), otlp.stop()]));
-  const packages: Packages = {
+  const folder = placeAgent({
     ...(tracer === undefined ? {} : { tracer }),
     ...(without === undefined ? {} : { without }),
-  };
-  const folder = placeAgent(packages);
+  });
   const command = [NODES[node], join(folder, "app.mjs"), ...args];
-  if (options === "down") await stop();
   try {
-    const ended = await runTask({ ...task, command, folder, nodeIp: host });
-    if (options !== "down") await agent.settle();
+    return await onMachine(agent, async (nodeIp) => await runTask({ ...task, command, folder, nodeIp }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Starts an Agent on an address of its own, lets a task run beside it, and waits until all that was sent is read. */
+export async function onMachine(
+  agentIs: AgentIntakeOptions | "down" = {},
+  run: (nodeIp: string) => Promise<Ended>,
+): Promise<Arrived> {
+  const host = ownAddress();
+  const isDown = agentIs === "down";
+  const options = isDown ? {} : agentIs;
+  const agent = await startAgentIntake({ host, port: 8126, dogstatsdPort: 8125, ...options });
+  const otlp = await startOtlpReceiver({ host, port: 4318 });
+  const stop = async (): Promise<void> => void (await Promise.all([agent.stop(), otlp.stop()]));
+  if (isDown) await stop();
+  try {
+    const ended = await run(host);
+    if (!isDown) await agent.settle();
     return { ended, agent, otlp };
   } finally {
-    if (options !== "down") await stop();
-    rmSync(folder, { recursive: true, force: true });
+    if (!isDown) await stop();
   }
 }
 
 let addresses = 0;
 
 /** An address of loopback's that nobody else uses, so that the Agent's usual ports are free there. Linux has all of 127/8. */
-export function ownAddress(): string {
+function ownAddress(): string {
   const { pid } = process;
   return `127.${1 + (pid % 250)}.${(pid >> 8) % 250}.${(addresses++ % 250) + 2}`;
 }

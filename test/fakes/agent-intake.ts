@@ -3,7 +3,11 @@ import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { llmSpansOf, llmSpansWith, type LlmSpan } from "./llm-spans.ts";
 import { decodeMsgpack } from "./msgpack.ts";
+import { readTraces, type TraceSpan } from "./trace-spans.ts";
+
+export type { TraceSpan } from "./trace-spans.ts";
 
 /** One metric as a workload sent it. */
 export interface MetricLine {
@@ -14,21 +18,7 @@ export interface MetricLine {
   readonly tags: readonly string[];
 }
 
-/** One span of the trace intake. */
-export interface TraceSpan {
-  readonly name: string;
-  readonly service: string;
-  readonly meta: Readonly<Record<string, string>>;
-  readonly metrics: Readonly<Record<string, number>>;
-}
-
-/** One span of LLM Observability. */
-export interface LlmSpan {
-  readonly name: string;
-  readonly tags: readonly string[];
-  readonly meta: Readonly<Record<string, unknown>>;
-  readonly metrics: Readonly<Record<string, number>>;
-}
+export type { LlmSpan } from "./llm-spans.ts";
 
 export interface AgentIntake {
   /** Of traces and all else by HTTP. */
@@ -63,6 +53,8 @@ export interface AgentIntakeOptions {
 
 /** Sent by the stand-in to itself: datagrams of loopback come in the order in which they were sent. */
 const SETTLED = "_settled";
+/** Behind which the Agent passes on what it doesn't read. */
+const PROXIES = ["/telemetry/proxy/", "/debugger/v1/input", "/debugger/v1/diagnostics", "/debugger/v2/input"];
 const LLMOBS = "/evp_proxy/v2/api/v2/llmobs";
 
 /**
@@ -98,21 +90,23 @@ export async function startAgentIntake({
     }
   };
   /** The tracer asks with a trailing slash for what it finds here. */
-  const endpoints = ["/v0.4/traces", "/telemetry/proxy/", "/v0.7/config", "/dogstatsd/v2/proxy"];
+  const endpoints = ["/v0.4/traces", "/v0.5/traces", "/v0.7/config", "/dogstatsd/v2/proxy", ...PROXIES];
   if (evpProxy) endpoints.push("/evp_proxy/v2/");
 
   const answer = (path: string, body: Buffer): { readonly status: number; readonly json: unknown } => {
     if (path === "/info") return { status: 200, json: { version: "7.70.0", endpoints } };
-    if (path === "/v0.4/traces") {
-      spans.push(...(decodeMsgpack(body) as TraceSpan[][]).flat());
+    if (path === "/v0.4/traces" || path === "/v0.5/traces") {
+      const told = readTraces(path, decodeMsgpack(body));
+      spans.push(...told);
+      llmSpans.push(...llmSpansWith(told));
       return { status: 200, json: { rate_by_service: { "service:,env:": 1 } } };
     }
     if (evpProxy && path.startsWith("/evp_proxy/v2/")) {
-      if (path === LLMOBS) llmSpans.push(...readLlmSpans(body));
+      if (path === LLMOBS) llmSpans.push(...llmSpansOf(body));
       return { status: 202, json: {} };
     }
     if (path === "/dogstatsd/v2/proxy") hear(body.toString("utf8"));
-    else if (path !== "/v0.7/config" && !path.startsWith("/telemetry/proxy/"))
+    else if (path !== "/v0.7/config" && !PROXIES.some((proxy) => path.startsWith(proxy)))
       return { status: 404, json: { error: "not found" } };
     return { status: 200, json: {} };
   };
@@ -171,12 +165,6 @@ export function parseMetric(line: string): MetricLine | undefined {
   if (numbers.some(Number.isNaN)) return undefined;
   const tags = rest.split("|").find((part) => part.startsWith("#"));
   return { name, type, values: numbers, tags: tags?.slice(1).split(",") ?? [] };
-}
-
-/** One event, or a list of them, each with its spans. */
-function readLlmSpans(body: Buffer): readonly LlmSpan[] {
-  const told = JSON.parse(body.toString("utf8")) as { readonly spans: readonly LlmSpan[] }[];
-  return (Array.isArray(told) ? told : [told]).flatMap(({ spans }) => spans);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
