@@ -60,6 +60,7 @@ const RUN: readonly SettingName[] = [
   "resync",
   "costInterval",
   "arrivalInterval",
+  "budgetInterval",
   "logLevel",
 ];
 

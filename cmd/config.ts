@@ -68,6 +68,7 @@ export interface Config {
   /** 0 for never. */
   readonly costIntervalMs: number;
   readonly arrivalIntervalMs: number;
+  readonly budgetIntervalMs: number;
   /** 0 for never. */
   readonly probeIntervalMs: number;
   readonly policy: Policy;
@@ -154,6 +155,7 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
     changeEvents: onOrOff("changeEvents", must("changeEvents")),
     costIntervalMs: duration("costInterval", must("costInterval")),
     arrivalIntervalMs: duration("arrivalInterval", must("arrivalInterval")),
+    budgetIntervalMs: duration("budgetInterval", must("budgetInterval")),
     probeIntervalMs: duration("probeInterval", must("probeInterval")),
     policy: policy(get("policy")),
     packDirs: directories(get("packsDir")),

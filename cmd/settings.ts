@@ -269,6 +269,14 @@ export const SETTINGS = {
     description: "how often the leader looks whether each service's metrics arrive in Datadog; 0 for never",
     default: "5m",
   },
+  budgetInterval: {
+    env: ["DD_OBSERVE_BUDGET_INTERVAL"],
+    flag: "--budget-interval",
+    value: "duration",
+    description:
+      "how often the leader holds budgets of AI agents against their cost, and sends both to its Agent; 0 for never",
+    default: "5m",
+  },
   probeInterval: {
     env: ["DD_OBSERVE_PROBE_INTERVAL"],
     flag: "--probe-interval",

@@ -1,21 +1,23 @@
+import { budgetOption } from "../crds/budget.ts";
 import { holds, type Needs, type OptionValues } from "../crds/condition.ts";
 import { PROFILE } from "../crds/pack-option.ts";
 import { fillIn, type PackOption, type Variables } from "../crds/pack.ts";
 import type { Wish } from "../crds/resolve.ts";
 
 /**
- * The options of a wish: what it sets, else the pack's default with its variables filled in. Undefined ones are left
+ * The options of a wish: what it sets under `agent` or, where the pack says so, elsewhere, else the pack's default with its variables filled in. Undefined ones are left
  * out. With `profile: minimal` so are the defaults that only the Agent's file would have, as then the check's own hold.
  */
 export function effectiveOptions(
-  { agent, pack }: Pick<Wish, "agent" | "pack">,
+  { agent, pack, budget = {} }: Pick<Wish, "agent" | "pack"> & Partial<Pick<Wish, "budget">>,
   variables: Variables,
 ): OptionValues {
   const isMinimal = agent[PROFILE] === "minimal";
   const options: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(pack.options)) {
     const isWritten = !isMinimal || option.option === undefined || option.required === true;
-    const value = agent[name] ?? (isWritten ? defaultOf(option, variables) : undefined);
+    const given = option.wish === undefined ? agent[name] : budgetOption(budget, option.wish, option.type);
+    const value = given ?? (isWritten ? defaultOf(option, variables) : undefined);
     if (value !== undefined) options[name] = value;
   }
   return options;

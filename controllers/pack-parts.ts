@@ -6,7 +6,8 @@ import { effectiveOptions, optionVariables } from "./options.ts";
 import { serviceVariables } from "./scope.ts";
 
 /** As much of a wish as the parts of its pack follow from. */
-type Wisher = Pick<Wish, "service" | "env" | "team" | "tags" | "pack" | "agent">;
+type Wisher = Pick<Wish, "service" | "env" | "team" | "tags" | "pack" | "agent"> &
+  Partial<Pick<Wish, "budget">>;
 
 /** What a pack says of one service: only what its options let hold, with placeholders filled in. */
 export interface PackParts {

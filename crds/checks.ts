@@ -1,3 +1,4 @@
+import { checkBudget } from "./budget.ts";
 import type { GlobalMonitor } from "./global-monitor.ts";
 import { checkHandles, handlesIn, type Mention } from "./handles.ts";
 import { checkInstrumentation } from "./instrumentation-check.ts";
@@ -20,6 +21,7 @@ export function checkWish(wish: Wish, policy: Policy): readonly Problem[] {
     ...checkMonitors(wish),
     ...checkObjects(wish, policy),
     ...checkInstrumentation(wish, policy),
+    ...checkBudget(wish.service, wish.budget, wish.pack),
     ...checkPolicy(wish, policy),
   ];
 }
@@ -79,6 +81,10 @@ function checkAgent({ service, agent, pack }: Wish): readonly Problem[] {
     if (option === undefined) {
       const message = `${path} is not an option of pack ${pack.name}${likelyOption(name, pack)}`;
       return [{ owner: service, reason: "UnknownField", path, message }];
+    }
+    if (option.wish !== undefined) {
+      const message = `${path} is given by ${option.wish}; write that instead`;
+      return [{ owner: service, reason: "NotTunable", path, message }];
     }
     const wrong = wrongOption(option, value);
     return wrong === undefined

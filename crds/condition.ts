@@ -84,9 +84,11 @@ export function thoseThatHold<Entry extends { readonly needs?: Needs | undefined
  */
 export function conditionsInWords(
   wanted: Needs | undefined,
-  options: Readonly<Record<string, { readonly type: string }>>,
+  options: Readonly<Record<string, { readonly type: string; readonly wish?: string | undefined }>>,
 ): readonly string[] {
   return conditionsOf(wanted).map(({ option, value, isNegated }) => {
+    const given = options[option]?.wish;
+    if (given !== undefined) return isNegated ? `no ${given}` : given;
     const field = `agent.${option}`;
     if (value !== undefined) return isNegated ? `${field} other than ${value}` : `${field}: ${value}`;
     if (options[option]?.type === "boolean") return `${field}: ${!isNegated}`;

@@ -19,6 +19,7 @@ import {
 } from "./json-schema.ts";
 import { NOMAD_DOCUMENT, nomadLayer } from "./nomad.ts";
 import type { Pack } from "./pack.ts";
+import { settableOptions } from "./pack-option.ts";
 import { didYouMean } from "./suggest.ts";
 import { refusedVariable, TRACER_VARIABLES } from "./tracer-variables.ts";
 import { variableSchema } from "./variable-schema.ts";
@@ -160,7 +161,7 @@ function variablesNode(plain: Node): Node {
 
 function agentNode(plain: Node, packs: readonly Pack[]): Node {
   return namedNode(plain, packs, (pack) =>
-    Object.entries(pack.options).map(([name, option]) => ({
+    settableOptions(pack).map(([name, option]) => ({
       name,
       schema: optionSchema(option),
       facts: [

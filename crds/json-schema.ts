@@ -14,6 +14,7 @@ import {
   type Pack,
   type PackOption,
 } from "./pack.ts";
+import { settableOptions } from "./pack-option.ts";
 import { policySchema } from "./policy.ts";
 import { FIXED_SLO_FIELDS, sloLayer, type PackSlo } from "./slo.ts";
 import { variableNames } from "./variable-schema.ts";
@@ -217,10 +218,7 @@ function tunable({ properties = {} }: JsonSchema, fixed: readonly string[]): Jso
 function agentOptions(packs: readonly Pack[]): Readonly<Record<string, JsonSchema>> {
   return merged(
     packs.map((pack) =>
-      Object.entries(pack.options).map(([name, option]): [string, JsonSchema] => [
-        name,
-        optionSchema(option),
-      ]),
+      settableOptions(pack).map(([name, option]): [string, JsonSchema] => [name, optionSchema(option)]),
     ),
   );
 }

@@ -58,6 +58,8 @@ function optionFaults(pack: Pack): readonly PackFault[] {
 }
 
 function wrongDefinition(option: PackOption): string | undefined {
+  if (option.wish !== undefined && (option.option !== undefined || option.default !== undefined))
+    return `is given by the wish (${option.wish}), so that it has neither a default nor a name in the Agent's file`;
   if (option.option === undefined) {
     if (option.required === true) return "is required, but has no name in the Agent's file (option)";
     if (option.placement !== undefined) return "has a placement, but no name in the Agent's file (option)";

@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { BUDGET_SOURCES } from "./budget.ts";
+
 /** What a wish may set of a pack: an option of the Agent's check, or one that steers the pack alone. Everything that no pack names is refused. */
 export const packOption = z.strictObject({
   option: z
@@ -24,12 +26,25 @@ export const packOption = z.strictObject({
     .optional()
     .meta({ description: "Regular expression that a text, or each of a list, must match as a whole." }),
   values: z.array(z.string()).optional().meta({ description: "What a choice may be." }),
+  wish: z.enum(BUDGET_SOURCES).optional().meta({
+    description:
+      "The field of the wish that gives its value, which `agent` then can't. A boolean says whether the field is there.",
+  }),
   placement: z.literal("one").optional().meta({
     description:
       "It takes effect on one machine only, which dd-observe chooses among those that run the service; elsewhere it is left out of the file.",
   }),
 });
 export type PackOption = z.infer<typeof packOption>;
+
+/** The options that `agent` can set: not those that another field of the wish gives. */
+export function settableOptions({
+  options,
+}: {
+  readonly options: Readonly<Record<string, PackOption>>;
+}): readonly (readonly [string, PackOption])[] {
+  return Object.entries(options).filter(([, { wish }]) => wish === undefined);
+}
 
 /** The option that every pack with a check has: how much of the pack's defaults is written. */
 export const PROFILE = "profile";

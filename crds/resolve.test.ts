@@ -273,6 +273,7 @@ test("a wish has every field, and its pack", () => {
     metrics: {},
     catalog: false,
     dependencies: [],
+    budget: {},
     freeze: [],
     notify: [],
     drift: { rule: "correct", fields: {} },

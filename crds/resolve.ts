@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { takesBudget } from "./budget.ts";
 import { locateProblems, readDocument, type Parsed } from "./document.ts";
 import { checkDefaults, checkWish } from "./checks.ts";
 import type { GlobalKind, GlobalWish } from "./global.ts";
@@ -140,6 +141,8 @@ export function resolve(
   const wish: Wish = {
     ...fields,
     agent: agentOfPack(fields.agent, stated, pack),
+    // One that is inherited speaks to the packs that know what it is about.
+    budget: stated.budget === undefined && !takesBudget(pack) ? {} : fields.budget,
     monitors: monitorsOfPack(fields.monitors, stated, pack),
     slos: slosOfPack(fields.slos, stated, pack),
     service,
@@ -208,6 +211,7 @@ const INHERITABLE: readonly (keyof WishLayer)[] = [
   "catalog",
   "dependencies",
   "instrumentation",
+  "budget",
   "notify",
 ];
 

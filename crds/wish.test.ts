@@ -106,6 +106,7 @@ test("fills in what a wish leaves open", () => {
     metrics: {},
     catalog: false,
     dependencies: [],
+    budget: {},
     instrumentation: {},
     freeze: [],
     notify: [],

@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { budgetLayer } from "./budget.ts";
 import { catalogLayer, dependency } from "./catalog.ts";
 import { dashboardLayer } from "./dashboard.ts";
 import { downtimeLayer } from "./downtime.ts";
@@ -133,6 +134,11 @@ const fields = {
       "The environment that the workload is given: unified tags, tracing, LLM Observability, metrics of AI agents.",
     examples: [{ profile: "ddtrace", language: "node", inject: true }],
   }),
+  budget: budgetLayer.meta({
+    description:
+      "What an AI agent's calls of models may cost, in US dollars. The leader sends it and how much of it is used as metrics; monitors compare the two.",
+    examples: [{ daily: 50, monthly: 1000 }],
+  }),
   drift: driftLayer,
   freeze: freezeLayer,
   deletion: z.enum(["delete", "retain"]).meta({
@@ -171,6 +177,7 @@ export interface WishFields {
   readonly catalog: NonNullable<WishLayer["catalog"]>;
   readonly dependencies: readonly string[];
   readonly instrumentation: NonNullable<WishLayer["instrumentation"]>;
+  readonly budget: NonNullable<WishLayer["budget"]>;
   readonly drift: Drift;
   readonly freeze: readonly FreezeWindow[];
   readonly deletion: NonNullable<WishLayer["deletion"]>;
@@ -244,6 +251,7 @@ export function withDefaults(layer: WishLayer): WishFields {
     catalog: layer.catalog ?? WISH_DEFAULTS.catalog,
     dependencies: layer.dependencies ?? WISH_DEFAULTS.dependencies,
     instrumentation: layer.instrumentation ?? {},
+    budget: layer.budget ?? {},
     drift: driftOf(layer.drift),
     freeze: layer.freeze ?? WISH_DEFAULTS.freeze,
     deletion: layer.deletion ?? WISH_DEFAULTS.deletion,

@@ -101,7 +101,11 @@ function optionsOf(pack: Pack): readonly string[] {
     const type = [typeInWords(schema), ...limitsOf(schema)].join(", ");
     const byDefault = option.default === undefined ? "" : code(JSON.stringify(option.default));
     const about =
-      option.placement === undefined ? option.description : `${option.description} On one machine only.`;
+      option.wish !== undefined
+        ? `${option.description} Given by \`${option.wish}\` of the document.`
+        : option.placement === undefined
+          ? option.description
+          : `${option.description} On one machine only.`;
     return [code(name), type, byDefault, about, option.option === undefined ? "" : code(option.option)];
   });
   if (rows.length === 0) return [];

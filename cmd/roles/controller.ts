@@ -1,5 +1,6 @@
 import { loadDatadogClient } from "../../clients/datadog-warm.ts";
 import { changeReporter } from "../../controllers/change-events/index.ts";
+import { watchBudgets } from "../../controllers/budgets/index.ts";
 import { watchCost } from "../../controllers/cost/index.ts";
 import { watchArrival } from "../../controllers/metrics-arrival/index.ts";
 import { CLUSTER_CONTROLLERS } from "../../controllers/index.ts";
@@ -138,6 +139,10 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     { ...watching, intervalMs: config.arrivalIntervalMs },
     AbortSignal.any([over, leading.signal]),
   );
+  const budgeting = watchBudgets(
+    { ...watching, dogstatsd: config.receivers.dogstatsd, intervalMs: config.budgetIntervalMs },
+    AbortSignal.any([over, leading.signal]),
+  );
   try {
     await serve(
       {
@@ -177,7 +182,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     clearInterval(pruning);
     leading.abort();
     await reporter?.flush(LAST_EVENTS_MS);
-    await Promise.all([telling, costing, arriving]);
+    await Promise.all([telling, costing, arriving, budgeting]);
     process.known = board.known();
     process.boards.delete("controller");
   }

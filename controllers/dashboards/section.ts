@@ -5,7 +5,8 @@ import { effectiveOptions } from "../options.ts";
 import { serviceVariables } from "../scope.ts";
 
 /** As much of a service's wish as a section follows from. */
-export type SectionSource = Pick<Wish, "service" | "env" | "team" | "tags" | "pack" | "agent">;
+export type SectionSource = Pick<Wish, "service" | "env" | "team" | "tags" | "pack" | "agent"> &
+  Partial<Pick<Wish, "budget">>;
 
 /** Asked anew for every service whenever one document changes. */
 const known = new WeakMap<SectionSource, { readonly clusterId: string; readonly options: OptionValues }>();

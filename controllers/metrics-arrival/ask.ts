@@ -1,5 +1,6 @@
 import { MOST_QUERIES, type FoundSeries, type MetricsReader } from "../../clients/datadog-metrics.ts";
 import { ApiError } from "../../clients/errors.ts";
+import { lower, seriesTags, type SeriesTags } from "../series-tags.ts";
 import type { Expected } from "./expected.ts";
 
 /** What is known of one key metric of a service. */
@@ -148,10 +149,10 @@ function judgeMetric(metric: string, expected: Expected, asked: Asked, options: 
   );
   const error = [all, byService, byScope].find((answer) => answer instanceof ApiError);
   if (error !== undefined) return { metric, state: "unknown", error };
-  const fresh = (answer: Answer | undefined): readonly Tags[] =>
+  const fresh = (answer: Answer | undefined): readonly SeriesTags[] =>
     (answer instanceof ApiError ? [] : (answer ?? []))
       .filter((series) => isFresh(series, expected, options))
-      .map(({ tags }) => tagsOf(tags));
+      .map(({ tags }) => seriesTags(tags));
   const found = otherTags(expected, options.clusterId, {
     any: fresh(all).length > 0,
     services: fresh(byService),
@@ -165,7 +166,7 @@ function judgeMetric(metric: string, expected: Expected, asked: Asked, options: 
 function newestOf(answer: Answer, expected: Expected, options: AskOptions): number | undefined {
   if (answer instanceof ApiError) return undefined;
   const own = answer.filter((series) => {
-    const tags = tagsOf(series.tags);
+    const tags = seriesTags(series.tags);
     return (
       tags.get("service") === lower(expected.service) &&
       (expected.env === undefined || tags.get("env") === lower(expected.env)) &&
@@ -179,21 +180,6 @@ function isFresh({ lastAtMs }: FoundSeries, { windowMs }: Expected, { nowMs }: A
   return lastAtMs >= nowMs - windowMs;
 }
 
-type Tags = ReadonlyMap<string, string>;
-
-/** Datadog stores tags in lower case. What it calls N/A is not there. */
-function tagsOf(tags: readonly string[]): Tags {
-  return new Map(
-    tags
-      .map((tag) => [tag.slice(0, tag.indexOf(":")), lower(tag.slice(tag.indexOf(":") + 1))] as const)
-      .filter(([, value]) => value !== "" && value !== "n/a"),
-  );
-}
-
-function lower(text: string): string {
-  return text.toLowerCase();
-}
-
 /**
  * The tags of points that seem to be the service's, but don't carry all of its tags. Undefined if there are none.
  * What is complete and names another service or cluster is theirs.
@@ -201,13 +187,17 @@ function lower(text: string): string {
 function otherTags(
   { service }: Expected,
   clusterId: string,
-  found: { readonly any: boolean; readonly services: readonly Tags[]; readonly scopes: readonly Tags[] },
+  found: {
+    readonly any: boolean;
+    readonly services: readonly SeriesTags[];
+    readonly scopes: readonly SeriesTags[];
+  },
 ): readonly string[] | undefined {
   const cluster = lower(clusterId);
-  const mayBeOurs = (tags: Tags): boolean =>
+  const mayBeOurs = (tags: SeriesTags): boolean =>
     (tags.get("service") ?? lower(service)) === lower(service) &&
     (tags.get("cluster") ?? cluster) === cluster;
-  const named = (tags: Tags): boolean => tags.get("service") === lower(service);
+  const named = (tags: SeriesTags): boolean => tags.get("service") === lower(service);
   const nearest = found.scopes.find((tags) => named(tags) && mayBeOurs(tags)) ?? found.scopes.find(mayBeOurs);
   if (nearest !== undefined) return [...nearest].map(([key, value]) => `${key}:${value}`);
   // Where a group needs every one of its tags, points that lack one are seen by the others only.

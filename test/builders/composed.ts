@@ -1,3 +1,5 @@
+import { stringify } from "yaml";
+
 import { toWire, type DashboardBody } from "../../controllers/dashboards/canonical.ts";
 import { compileDashboards } from "../../controllers/dashboards/compile.ts";
 import { isObject, type Json } from "../../controllers/monitors/canonical.ts";
@@ -6,6 +8,7 @@ import { formatProblem, type Problem } from "../../crds/problem.ts";
 import { resolve, type Resolution, type Wish } from "../../crds/resolve.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
 import { PACKS } from "./observed.ts";
+import { stating } from "./pack-options.ts";
 
 const CLUSTER = "dc1";
 
@@ -84,7 +87,7 @@ export const CLUSTERS: Readonly<Record<string, Readonly<Record<string, string>>>
       const switches = Object.entries(options).filter(([, { type }]) => type === "boolean");
       return [
         `my-${name}`,
-        document(name, switches.map(([option]) => `${option}: true`).join(", ")),
+        `pack: ${name}\nenv: production\n${stringify(stating({ options }, Object.fromEntries(switches.map(([option]) => [option, true]))))}`,
       ] as const;
     }),
   ),

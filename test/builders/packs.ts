@@ -36,6 +36,7 @@ export function examplePack(
       mode: { option: "mode", type: "choice", values: ["fast", "slow"], description: "m" },
       namespace: { option: "namespace", type: "text", pattern: "[a-z]+", description: "n" },
       labels: { option: "exclude_labels", type: "texts", description: "l" },
+      budget: { type: "boolean", wish: "budget", description: "w" },
       excludeMetrics: { option: "exclude_metrics", type: "regexes", description: "e" },
     },
     setup: "Nothing.",

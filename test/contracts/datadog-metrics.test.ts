@@ -47,6 +47,22 @@ for (const { name, start, isPresent } of DOUBLES) {
       expect(double.requests().filter((line) => line.startsWith("POST"))).toHaveLength(1);
     });
 
+    test("points with their values and without a unit where the metric has none", async () => {
+      const { metrics, window } = await startWorld();
+
+      const [grouped, none] = await metrics.points(
+        ["sum:ray.tasks{cluster:dc1} by {service}.as_count()", "sum:ray.none{*} by {service}.as_count()"],
+        { ...window, intervalMs: MINUTE },
+        { signal: signal() },
+      );
+
+      expect(grouped?.map(({ tags, unit }) => ({ tags, unit }))).toEqual([
+        { tags: ["service:ray"], unit: undefined },
+      ]);
+      expect(grouped?.[0]?.points.reduce((sum, [, value]) => sum + value, 0)).toBe(1);
+      expect(none).toEqual([]);
+    });
+
     test("a query that makes no sense is rejected with Datadog's words", async () => {
       const { metrics, window, breakRules } = await startWorld();
       breakRules();

@@ -6,7 +6,7 @@ import { DatadogTransport } from "../../clients/datadog-transport.ts";
 import { datadogWriter, type DatadogWriter } from "../../clients/datadog.ts";
 import type { Needs } from "../../crds/condition.ts";
 import { observed, PACKS } from "../builders/observed.ts";
-import { optionsFor } from "../builders/pack-options.ts";
+import { optionsFor, stating } from "../builders/pack-options.ts";
 import { hasStrictDouble, strictDouble, type DatadogDouble } from "./datadog-double.ts";
 
 /** A document that asks for everything that a pack has while its options are so that `needs` holds, and else all on. */
@@ -17,10 +17,13 @@ function everything(pack: string, needs: Needs | undefined, tuning: object | tru
     pack,
     env: "production",
     notify: ["@slack-ops"],
-    agent: {
-      ...Object.fromEntries(switches.map(([name]) => [name, true])),
-      ...optionsFor({ options }, needs),
-    },
+    ...stating(
+      { options },
+      {
+        ...Object.fromEntries(switches.map(([name]) => [name, true])),
+        ...optionsFor({ options }, needs),
+      },
+    ),
     monitors: Object.fromEntries(Object.keys(monitors).map((name) => [name, tuning])),
     slos: Object.fromEntries(Object.keys(slos).map((name) => [name, true])),
   };

@@ -93,6 +93,8 @@ export interface FakeWorld {
   readonly metrics: Map<string, Point[]>;
   /** What a metric is. A gauge if it isn't here. */
   readonly metricTypes: Map<string, string>;
+  /** Units of metrics, in Datadog's words; a metric that isn't here has none. */
+  readonly metricUnits: Map<string, string>;
   /** Metrics of Datadog's own integrations: their tags can't be configured. */
   readonly integrationMetrics: Set<string>;
   /** Tag configurations that were deleted lately: for a while they can be read, and stand in the way of new ones. */

@@ -79,11 +79,11 @@ export const metricRoutes: readonly Route[] = [
         if (asked === undefined) return unreadable(text);
         const points = pointsOf(world, asked, from / 1_000, to / 1_000);
         for (const [group, inGroup] of Map.groupBy(points, (point) => groupOf(point, asked.by).join(","))) {
-          const values = new Map(
-            inGroup.map(({ at, value }) => [Math.floor((at * 1_000) / stepMs) * stepMs, value]),
-          );
+          const values = bucketsOf(inGroup, stepMs, text.trimStart().startsWith("sum:"));
           const tags = group === "" ? [] : group.split(",");
-          found.push({ series: { group_tags: tags, query_index: index, unit: null }, values });
+          const name = world.metricUnits.get(asked.name);
+          const unit = name === undefined ? null : [{ family: "money", name, scale_factor: 1 }, null];
+          found.push({ series: { group_tags: tags, query_index: index, unit }, values });
         }
       }
       const times = [...new Set(found.flatMap(({ values }) => [...values.keys()]))].sort((a, b) => a - b);
@@ -96,6 +96,16 @@ export const metricRoutes: readonly Route[] = [
     },
   },
 ];
+
+/** Points by the beginnings of their intervals; the sum of what is in one, or else the newest of it. */
+function bucketsOf(points: readonly Point[], stepMs: number, isSum: boolean): ReadonlyMap<number, number> {
+  const buckets = new Map<number, number>();
+  for (const { at, value } of points) {
+    const begin = Math.floor((at * 1_000) / stepMs) * stepMs;
+    buckets.set(begin, isSum ? (buckets.get(begin) ?? 0) + value : value);
+  }
+  return buckets;
+}
 
 /** A query for one metric: `avg:ray.tasks{service:ray} by {env}`. */
 interface Asked {

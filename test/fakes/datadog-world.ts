@@ -30,6 +30,7 @@ export function makeWorld({ orgId, lag }: { readonly orgId: number; readonly lag
     references: new Map(),
     metrics: new Map(),
     metricTypes: new Map(),
+    metricUnits: new Map(),
     integrationMetrics: new Set(),
     deletedTagConfigs: new Map(),
     tagDeleteLagMs: 0,

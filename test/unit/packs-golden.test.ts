@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 
 import { otherThanDefault } from "../builders/option-values.ts";
+import { stating } from "../builders/pack-options.ts";
 import { observed, PACKS } from "../builders/observed.ts";
 
 type Observed = ReturnType<typeof observed>;
@@ -72,7 +73,8 @@ test.for([...PACKS.values()].filter(({ options }) => Object.keys(options).length
   "what each option of pack $name does is in its golden file",
   async ({ name: pack, options }) => {
     const service = pack === "generic" ? "web" : pack;
-    const tuned = (agent: object): Observed => observed(service, stringify({ pack, ...SERVICE, agent }));
+    const tuned = (values: Readonly<Record<string, unknown>>): Observed =>
+      observed(service, stringify({ pack, ...SERVICE, ...stating({ options }, values) }));
     const plain = tuned({});
 
     const effects = Object.entries(options).map(([name, option]) => {
