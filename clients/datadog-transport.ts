@@ -38,6 +38,7 @@ export type CallKind =
   | "metrics"
   | "downtimes"
   | "catalog"
+  | "evaluators"
   | "events";
 
 /** One call, for the budget and for the error's message. */

@@ -50,6 +50,7 @@ const PASS: readonly SettingName[] = [
   ...RULES,
   "grace",
   "maxDeletes",
+  "evaluators",
 ];
 const APPLY: readonly SettingName[] = [...PASS, "changeEvents"];
 const RUN: readonly SettingName[] = [
@@ -65,7 +66,8 @@ const RUN: readonly SettingName[] = [
 ];
 
 /** What can be listed. */
-export const KINDS = "services|monitors|slos|dashboards|downtimes|metric-tags|catalog|files|packs|nodes";
+export const KINDS =
+  "services|monitors|slos|dashboards|downtimes|metric-tags|catalog|evaluators|files|packs|nodes";
 
 /** Every command, in the order in which help and the reference show them. */
 export const COMMANDS: readonly Description[] = [

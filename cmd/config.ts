@@ -65,6 +65,7 @@ export interface Config {
   readonly graceMs: number;
   readonly limit: DeleteLimit;
   readonly changeEvents: boolean;
+  readonly evaluators: boolean;
   /** 0 for never. */
   readonly costIntervalMs: number;
   readonly arrivalIntervalMs: number;
@@ -153,6 +154,7 @@ export function readConfig(flags: Flags = {}, env: Env = process.env): Config {
     graceMs: duration("grace", must("grace")),
     limit: deleteLimit(must("maxDeletes")),
     changeEvents: onOrOff("changeEvents", must("changeEvents")),
+    evaluators: onOrOff("evaluators", must("evaluators")),
     costIntervalMs: duration("costInterval", must("costInterval")),
     arrivalIntervalMs: duration("arrivalInterval", must("arrivalInterval")),
     budgetIntervalMs: duration("budgetInterval", must("budgetInterval")),

@@ -15,6 +15,7 @@ import {
   CATALOG,
   DASHBOARDS,
   DOWNTIMES,
+  EVALUATORS,
   METRIC_TAGS,
   SLOS,
   viewObjects,
@@ -161,6 +162,7 @@ async function otherObjects(look: Look, service: string): Promise<Described["obj
     [DOWNTIMES, await viewObjects(look, DOWNTIMES)],
     [METRIC_TAGS, await viewObjects(look, METRIC_TAGS)],
     [CATALOG, await viewObjects(look, CATALOG)],
+    [EVALUATORS, await viewObjects(look, EVALUATORS)],
   ] as const;
   return views
     .map(([{ controller, title }, { objects }]) => ({

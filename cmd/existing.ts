@@ -1,6 +1,7 @@
 import { catalogReader, entityRef } from "../clients/datadog-catalog.ts";
 import { dashboardReader } from "../clients/datadog-dashboards.ts";
 import { downtimeReader } from "../clients/datadog-downtimes.ts";
+import { evaluatorReader } from "../clients/datadog-evaluators.ts";
 import { metricTagsReader } from "../clients/datadog-metric-tags.ts";
 import { sloReader } from "../clients/datadog-slos.ts";
 import { datadogReader } from "../clients/datadog.ts";
@@ -68,6 +69,13 @@ const PLACES: Readonly<Record<string, Place>> = {
     list: async (transport, signal) => await catalogReader(transport).list({}, { signal }),
     refOf: entityRef,
     nameOf: (raw) => textOf(fieldOf(raw["metadata"], "name")),
+  },
+  evaluators: {
+    id: /^[^\s/]+$/,
+    read: async (transport, ref, signal) => await evaluatorReader(transport).get(ref, { signal }),
+    list: async (transport, signal) => await evaluatorReader(transport).list({ signal }),
+    refOf: idOf,
+    nameOf: idOf,
   },
 };
 

@@ -121,7 +121,7 @@ export function kindNamed(kinds: readonly OpenKind[], given: string): OpenKind {
 
 /** `slos` → `slo`; `metric-tags` and `catalog` stay. */
 export function singularOf(name: string): string {
-  return /^(?:monitors|dashboards|slos|downtimes)$/.test(name) ? name.slice(0, -1) : name;
+  return /^(?:monitors|dashboards|slos|downtimes|evaluators)$/.test(name) ? name.slice(0, -1) : name;
 }
 
 function depsOf(config: Config, clusterId: string, mayWrite: boolean): ClusterDeps {
@@ -136,6 +136,7 @@ function depsOf(config: Config, clusterId: string, mayWrite: boolean): ClusterDe
     log: openLog({ level: "silent", pretty: false }),
     datadog: config.datadog,
     budget: new Budget(),
+    evaluators: config.evaluators,
     onOrganisation: () => undefined,
     openIntents: () => new Map(),
   };

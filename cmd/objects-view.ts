@@ -2,6 +2,8 @@ import { isOver, type DowntimeBody } from "../controllers/downtimes/canonical.ts
 import { compileDowntimes } from "../controllers/downtimes/snapshot.ts";
 import type { EntityBody } from "../controllers/catalog/canonical.ts";
 import { compileCatalog } from "../controllers/catalog/compile.ts";
+import type { EvaluatorBody } from "../controllers/evaluators/canonical.ts";
+import { compileEvaluators } from "../controllers/evaluators/compile.ts";
 import { applicationUrl } from "../controllers/application-url.ts";
 import type { DashboardBody } from "../controllers/dashboards/canonical.ts";
 import { compileDashboards } from "../controllers/dashboards/compile.ts";
@@ -95,6 +97,19 @@ export const CATALOG: ViewedKind<EntityBody> = {
   titleOf: ({ metadata }) => String(metadata["description"] ?? metadata["displayName"] ?? metadata["name"]),
   isNeedless: () => false,
   pathOf: (id) => `/software?query=${encodeURIComponent(id.slice(id.indexOf("/") + 1))}`,
+};
+
+export const EVALUATORS: ViewedKind<EvaluatorBody> = {
+  controller: "evaluators",
+  title: "Evaluators",
+  compile: compileEvaluators,
+  titleOf({ target, llm_provider: provider }) {
+    const { sampling_percentage: share = 100 } = target;
+    const off = target["enabled"] === false ? "; switched off" : "";
+    return `${String(provider["model_name"])} judges ${Number(share)} % of ${String(target["application_name"])}${off}`;
+  },
+  isNeedless: () => false,
+  pathOf: () => "/llm/evaluations",
 };
 
 /** Joins what is wished and what the operator remembers. Datadog isn't asked. */

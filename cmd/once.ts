@@ -78,6 +78,7 @@ export async function clusterDuty(once: Once, term?: Term): Promise<Duty<Snapsho
     nomad: clusterNomad(config, isDryRun),
     datadog: config.datadog,
     budget: new Budget(),
+    evaluators: config.evaluators,
     mandate: term,
     openIntents: (controller) => intents.agesOf(controller),
     organisation: await readOrganisation(consul, config.statePrefix, signal),

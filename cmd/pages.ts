@@ -13,7 +13,7 @@ import { ClusterStatuses } from "./cluster-statuses.ts";
 import type { Config, Role } from "./config.ts";
 import { applicationUrl } from "../controllers/application-url.ts";
 import { readProgress } from "./facts.ts";
-import { CATALOG, DOWNTIMES, METRIC_TAGS, SLOS } from "./objects-view.ts";
+import { CATALOG, DOWNTIMES, EVALUATORS, METRIC_TAGS, SLOS } from "./objects-view.ts";
 import { previewPage } from "./preview.ts";
 import { VERSION } from "./version.ts";
 
@@ -158,7 +158,7 @@ const PLACES: Readonly<Record<string, (ref: string) => string>> = {
   monitors: (ref) => `/monitors/${encodeURIComponent(ref)}`,
   dashboards: (ref) => `/dashboard/${encodeURIComponent(ref)}`,
   ...Object.fromEntries(
-    [SLOS, DOWNTIMES, METRIC_TAGS, CATALOG].map((kind) => [
+    [SLOS, DOWNTIMES, METRIC_TAGS, CATALOG, EVALUATORS].map((kind) => [
       kind.controller,
       (ref: string) => kind.pathOf(ref),
     ]),

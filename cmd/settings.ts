@@ -269,6 +269,14 @@ export const SETTINGS = {
     description: "how often the leader looks whether each service's metrics arrive in Datadog; 0 for never",
     default: "5m",
   },
+  evaluators: {
+    env: ["DD_OBSERVE_EVALUATORS"],
+    flag: "--evaluators",
+    value: "on|off",
+    description:
+      "whether evaluators of LLM Observability are kept; Datadog marks their API as unstable and may change it",
+    default: "off",
+  },
   budgetInterval: {
     env: ["DD_OBSERVE_BUDGET_INTERVAL"],
     flag: "--budget-interval",

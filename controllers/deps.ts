@@ -70,6 +70,8 @@ export interface ClusterDeps extends CommonDeps {
   readonly organisation?: number | undefined;
   readonly onOrganisation: (organisation: number) => void;
   /** Creates of a controller that an earlier process began and whose outcome nobody noted, and how many milliseconds ago. */
+  /** Whether evaluators of LLM Observability are kept. */
+  readonly evaluators?: boolean | undefined;
   readonly openIntents: (controller: string) => ReadonlyMap<string, number>;
 }
 

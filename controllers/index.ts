@@ -5,6 +5,7 @@ import { catalog } from "./catalog/index.ts";
 import { dashboards } from "./dashboards/index.ts";
 import type { ClusterDeps, NodeDeps } from "./deps.ts";
 import { downtimes } from "./downtimes/index.ts";
+import { evaluators } from "./evaluators/index.ts";
 import { metricTags } from "./metric-tags/index.ts";
 import { monitors } from "./monitors/index.ts";
 import { nomadTelemetry } from "./nomad-telemetry/index.ts";
@@ -19,6 +20,7 @@ export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<
   downtimes,
   metricTags,
   catalog,
+  evaluators,
   workloadEnv,
 ];
 

@@ -1,4 +1,5 @@
 import { checkBudget } from "./budget.ts";
+import { checkEvaluators } from "./evaluator-check.ts";
 import type { GlobalMonitor } from "./global-monitor.ts";
 import { checkHandles, handlesIn, type Mention } from "./handles.ts";
 import { checkInstrumentation } from "./instrumentation-check.ts";
@@ -21,6 +22,7 @@ export function checkWish(wish: Wish, policy: Policy): readonly Problem[] {
     ...checkMonitors(wish),
     ...checkObjects(wish, policy),
     ...checkInstrumentation(wish, policy),
+    ...checkEvaluators(wish, policy),
     ...checkBudget(wish.service, wish.budget, wish.pack),
     ...checkPolicy(wish, policy),
   ];

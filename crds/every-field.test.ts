@@ -68,6 +68,7 @@ const VALUES: Readonly<Record<string, unknown>> = {
   dayStarts: "04:00",
   variables: [{ data_source: "metrics", name: "query1", query: "avg:a{*}" }],
   messageTemplate: "${summary} ${handles}",
+  outputSchema: { type: "object" },
 };
 
 /** Lists of handles, by the routes of `notify`. */
@@ -79,7 +80,7 @@ function sampleOf(schema: JsonSchema, name: string): unknown {
   // A monitor's schedule stands in a time zone; a downtime's stands beside one.
   if (name === "recurrences" && schema.items?.properties?.["timezone"] !== undefined)
     return [{ rrule: "FREQ=DAILY", timezone: "Europe/Berlin" }];
-  if (Object.hasOwn(VALUES, name)) return VALUES[name];
+  if (Object.hasOwn(VALUES, name) && schema.enum === undefined) return VALUES[name];
   const examples = schema["examples"];
   if (Array.isArray(examples) && examples.length > 0) return examples[0] as unknown;
   if (schema.enum !== undefined) return schema.enum[0];
@@ -147,6 +148,14 @@ const MONITOR = { type: "query alert", query: "avg(last_5m):avg:a.b{*} > 1" };
 const LISTED = { thresholds: [{ timeframe: "7d", target: 99 }] };
 
 /** What must stand beside a field so that the document is whole. */
+/** An evaluator that is complete. */
+const JUDGED = {
+  prompt: [{ role: "user", content: "?" }],
+  outputSchema: { type: "object" },
+  provider: "openai",
+  model: "m",
+};
+
 const SURROUNDINGS: Readonly<Record<string, readonly object[]>> = {
   ray: [
     {},
@@ -159,6 +168,10 @@ const SURROUNDINGS: Readonly<Record<string, readonly object[]>> = {
     { slos: { own: { ...UP, monitors: ["a/b"] } } },
     { slos: { own: { ...ROUND, target: undefined, ...LISTED } } },
     { dashboards: { own: { definition: DEFINITION } } },
+    { evaluators: { own: JUDGED } },
+    { evaluators: { own: { ...JUDGED, provider: "amazon-bedrock" } } },
+    { evaluators: { own: { ...JUDGED, provider: "vertex-ai" } } },
+    { evaluators: { own: { provider: "openai", model: "m" } } },
     { catalog: { integrations: { opsgenie: { serviceURL: "https://example.com" } } } },
   ],
   "_monitors/x": [MONITOR],

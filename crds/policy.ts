@@ -22,6 +22,9 @@ export const policySchema = z.strictObject({
   maxMetrics: z.number().int().min(0).default(50).meta({
     description: "Metrics of one service at the most whose tags a wish may configure.",
   }),
+  maxEvaluators: z.number().int().min(0).default(10).meta({
+    description: "Evaluators of one service at the most: each costs calls of a model.",
+  }),
   globalMonitors: z.boolean().default(true).meta({
     description: "False if nobody may define monitors of no service (`_monitors/<name>`).",
   }),

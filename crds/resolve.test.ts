@@ -274,6 +274,7 @@ test("a wish has every field, and its pack", () => {
     catalog: false,
     dependencies: [],
     budget: {},
+    evaluators: {},
     freeze: [],
     notify: [],
     drift: { rule: "correct", fields: {} },

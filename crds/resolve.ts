@@ -212,6 +212,7 @@ const INHERITABLE: readonly (keyof WishLayer)[] = [
   "dependencies",
   "instrumentation",
   "budget",
+  "evaluators",
   "notify",
 ];
 

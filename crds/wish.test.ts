@@ -107,6 +107,7 @@ test("fills in what a wish leaves open", () => {
     catalog: false,
     dependencies: [],
     budget: {},
+    evaluators: {},
     instrumentation: {},
     freeze: [],
     notify: [],

@@ -5,6 +5,7 @@ import { catalogLayer, dependency } from "./catalog.ts";
 import { dashboardLayer } from "./dashboard.ts";
 import { downtimeLayer } from "./downtime.ts";
 import { CORRECT, driftLayer, driftOf, type Drift } from "./drift.ts";
+import { evaluatorLayer, evaluatorName } from "./evaluator.ts";
 import { freezeLayer, type FreezeWindow } from "./freeze.ts";
 import { instrumentationLayer } from "./instrumentation.ts";
 import { metricName, metricTagsLayer } from "./metric-tags.ts";
@@ -139,6 +140,11 @@ const fields = {
       "What an AI agent's calls of models may cost, in US dollars. The leader sends it and how much of it is used as metrics; monitors compare the two.",
     examples: [{ daily: 50, monthly: 1000 }],
   }),
+  evaluators: z.record(evaluatorName, evaluatorLayer).meta({
+    description:
+      "By name: models that judge what the service's agents say, in LLM Observability. Kept where the operator has DD_OBSERVE_EVALUATORS=on.",
+    examples: [{ "made-up": { template: "hallucination", provider: "openai", model: "gpt-4.1-mini" } }],
+  }),
   drift: driftLayer,
   freeze: freezeLayer,
   deletion: z.enum(["delete", "retain"]).meta({
@@ -178,6 +184,7 @@ export interface WishFields {
   readonly dependencies: readonly string[];
   readonly instrumentation: NonNullable<WishLayer["instrumentation"]>;
   readonly budget: NonNullable<WishLayer["budget"]>;
+  readonly evaluators: NonNullable<WishLayer["evaluators"]>;
   readonly drift: Drift;
   readonly freeze: readonly FreezeWindow[];
   readonly deletion: NonNullable<WishLayer["deletion"]>;
@@ -207,7 +214,7 @@ function mergeTwo(under: WishLayer, over: WishLayer): WishLayer {
 }
 
 /** Mappings that make sense as a whole only: the later layer replaces them. */
-const ATOMIC: ReadonlySet<string> = new Set(["drift", "definition", "queries"]);
+const ATOMIC: ReadonlySet<string> = new Set(["drift", "definition", "queries", "outputSchema"]);
 
 /** @param depth Of the wish's own fields 0, of names that people choose 1, of an object's fields 2. */
 function mergeRecords(under: object, over: object, depth = 0): object {
@@ -252,6 +259,7 @@ export function withDefaults(layer: WishLayer): WishFields {
     dependencies: layer.dependencies ?? WISH_DEFAULTS.dependencies,
     instrumentation: layer.instrumentation ?? {},
     budget: layer.budget ?? {},
+    evaluators: layer.evaluators ?? {},
     drift: driftOf(layer.drift),
     freeze: layer.freeze ?? WISH_DEFAULTS.freeze,
     deletion: layer.deletion ?? WISH_DEFAULTS.deletion,

@@ -25,7 +25,7 @@ const FIRST_WORDS: Readonly<Record<string, readonly string[]>> = {
   get: KINDS.split("|"),
   adopt: OBJECTS,
   import: IMPORTED_KINDS,
-  restore: ["monitors", "slos", "dashboards", "downtimes", "metric-tags", "catalog"],
+  restore: ["monitors", "slos", "dashboards", "downtimes", "metric-tags", "catalog", "evaluators"],
   completion: Object.keys(SHELLS),
   explain: ["metric", "receivers"],
 };

@@ -20,6 +20,7 @@ const SINGULAR: Readonly<Record<string, string>> = {
   dashboard: "dashboards",
   downtime: "downtimes",
   entity: "catalog",
+  evaluator: "evaluators",
   file: "files",
   pack: "packs",
   node: "nodes",

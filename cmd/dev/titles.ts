@@ -16,6 +16,7 @@ export function titleIn(datadog: FakeDatadog, controller: string, id: string): s
     case "downtimes":
       return titleOfDowntime(datadog.downtimes.get(id));
     case "catalog":
+    case "evaluators":
       return id;
     default:
       return undefined;
@@ -32,12 +33,20 @@ function textOf(value: unknown): string | undefined {
 }
 
 /** `12 monitors, 3 SLOs, 1 dashboard, 1 downtime, 1 entity` */
-export function countsIn({ monitors, slos, dashboards, downtimes, entities }: FakeDatadog): string {
+export function countsIn({
+  monitors,
+  slos,
+  dashboards,
+  downtimes,
+  entities,
+  evaluators,
+}: FakeDatadog): string {
   return countsInWords({
     monitors: monitors.size,
     slos: slos.size,
     dashboards: dashboards.size,
     downtimes: downtimes.size,
     catalog: entities.size,
+    evaluators: evaluators.size,
   });
 }

@@ -8,6 +8,7 @@ const NOUNS: Readonly<Record<string, readonly [one: string, several: string]>> =
   downtimes: ["downtime", "downtimes"],
   "metric-tags": ["tag configuration", "tag configurations"],
   catalog: ["entity", "entities"],
+  evaluators: ["evaluator", "evaluators"],
 };
 
 /** How many objects of each kind the operator remembers, by the controller's name; no kind without one. */

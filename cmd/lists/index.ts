@@ -3,7 +3,7 @@ import { listFiles } from "./files.ts";
 import type { List } from "./listing.ts";
 import { listMonitors } from "./monitors.ts";
 import { listNodes } from "./nodes.ts";
-import { listCatalog, listDowntimes, listMetricTags, listSlos } from "./objects.ts";
+import { listCatalog, listDowntimes, listEvaluators, listMetricTags, listSlos } from "./objects.ts";
 import { listPacks } from "./packs.ts";
 import { listServices } from "./services.ts";
 
@@ -16,6 +16,7 @@ export const LISTS = {
   downtimes: listDowntimes,
   "metric-tags": listMetricTags,
   catalog: listCatalog,
+  evaluators: listEvaluators,
   files: listFiles,
   packs: listPacks,
   nodes: listNodes,

@@ -2,6 +2,7 @@ import { didYouMean } from "../../crds/suggest.ts";
 import {
   CATALOG,
   DOWNTIMES,
+  EVALUATORS,
   METRIC_TAGS,
   SLOS,
   viewObjects,
@@ -18,6 +19,8 @@ export const listSlos: List = async (opened, names) => await listObjects(opened,
 export const listMetricTags: List = async (opened, names) => await listObjects(opened, names, METRIC_TAGS);
 
 export const listCatalog: List = async (opened, names) => await listObjects(opened, names, CATALOG);
+
+export const listEvaluators: List = async (opened, names) => await listObjects(opened, names, EVALUATORS);
 
 /** @param names Owners, keys, or what stands behind a key's slash. */
 async function listObjects<Body>(

@@ -118,6 +118,7 @@ async function lead(process: Process, feed: Feed<ClusterState, Snapshot>, term: 
     budget: process.budget,
     mandate: { signal: abort, mustHold: () => term.mustHold() },
     organisation: organisation.id,
+    evaluators: config.evaluators,
     onOrganisation: (id: number) => writeOrganisation(config.statePrefix, id, store, log),
   };
   const reporter = config.changeEvents ? changeReporter(deps, abort) : undefined;

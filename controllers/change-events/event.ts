@@ -132,6 +132,8 @@ function linkTo(controller: string, ref: string, appUrl: string): string | undef
       return `${appUrl}/metric/summary?metric=${encodeURIComponent(ref)}`;
     case "catalog":
       return `${appUrl}/software?query=${encodeURIComponent(ref.slice(ref.indexOf("/") + 1))}`;
+    case "evaluators":
+      return `${appUrl}/llm/evaluations`;
     default:
       return undefined;
   }

@@ -53,6 +53,9 @@ export interface DatadogKind<Body> {
   /** True if an object can't carry a mark, so that ours are those that we remember. */
   readonly hasNoMark?: boolean;
 
+  /** True if its name is the mark, which can't say that an object stays when its wish goes: that is remembered. */
+  readonly isMarkedByName?: boolean;
+
   refOf(raw: RawObject): string;
   /** Our mark on an object, or undefined if it isn't ours. */
   markOf(raw: RawObject): Mark | undefined;

@@ -108,7 +108,9 @@ export class Known<Body> {
       ...(rewritten.length === 0 ? {} : { rewritten }),
       ...(drift === undefined ? {} : { drift }),
       ...(createdAt === undefined ? {} : { createdAt }),
-      ...(kind.hasNoMark === true && sent?.retain === true ? { retain: true } : {}),
+      ...((kind.hasNoMark === true || kind.isMarkedByName === true) && sent?.retain === true
+        ? { retain: true }
+        : {}),
     });
     this.#options.lookup.clones.delete(ref);
     return this.observed({ key, retain: kind.markOf(raw)?.retain ?? false }, raw);

@@ -1,4 +1,5 @@
 import type { Consul } from "../../clients/consul.ts";
+import type { Resolution } from "../../crds/resolve.ts";
 import { toError } from "../../clients/errors.ts";
 import { Absence } from "../plan/absence.ts";
 import type { Board } from "../status/board.ts";
@@ -34,6 +35,8 @@ export type Registration<S extends Snapshot> =
         readonly condition: string;
         readonly reason: string;
         readonly message: string;
+        /** Of whom it is said. Of all if absent. */
+        readonly isSaidOf?: (resolution: Resolution) => boolean;
       };
     };
 

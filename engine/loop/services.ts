@@ -5,7 +5,9 @@ import type { Snapshot } from "../sources/snapshot.ts";
 import type { Board } from "../status/board.ts";
 import type { Condition } from "../status/status.ts";
 import type { ControllerLoop } from "./loop.ts";
-import type { OperatorSettings, PassOptions } from "./operator.ts";
+import type { OperatorSettings, PassOptions, Registration } from "./operator.ts";
+
+type Waiting = Omit<Extract<Registration<Snapshot>, { readonly waiting: unknown }>["waiting"], "name">;
 
 /**
  * Says what follows from the wishes alone.
@@ -19,14 +21,20 @@ export function tell<S extends Snapshot>(
     settings: { log },
   }: Pick<PassOptions<S>, "board" | "tellsAccepted"> & { readonly settings: Pick<OperatorSettings, "log"> },
   { services }: S,
-  waiting: readonly { readonly condition: string; readonly reason: string; readonly message: string }[],
+  waiting: readonly Waiting[],
   told: Snapshot["services"] = new Map(),
 ): void {
   for (const service of changedKeys(told, services)) {
     const resolution = services.get(service);
     if (resolution === undefined) continue;
     board.know(service, resolution.generation);
-    const conditions = waiting.map(({ condition, reason, message }): Condition => ({
+    const unsaid = waiting.filter(({ isSaidOf }) => isSaidOf?.(resolution) === false);
+    board.dropConditions(
+      service,
+      unsaid.map(({ condition }) => condition),
+    );
+    const said = waiting.filter((one) => !unsaid.includes(one));
+    const conditions = said.map(({ condition, reason, message }): Condition => ({
       type: condition,
       status: "False",
       reason,

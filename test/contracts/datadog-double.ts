@@ -148,6 +148,8 @@ const STRICT_KINDS: Readonly<Record<FakeKind, string>> = {
   "metric-tags": "tagConfig",
   downtimes: "downtime",
   catalog: "entity",
+  // It has no such objects: its copy of the API is older.
+  evaluators: "evaluator",
 };
 
 export async function strictDouble({ permissions, limit }: DoubleOptions = {}): Promise<DatadogDouble> {
@@ -224,6 +226,7 @@ function strictObjects({ state }: StrictDouble, kind: FakeKind): readonly Fields
     "metric-tags": () => [...state.tagConfigs.values()],
     downtimes: () => [...state.downtimes.values()],
     catalog: () => [...state.entities.values()].map(({ schema }) => schema),
+    evaluators: () => [],
   };
   return stores[kind]();
 }

@@ -29,6 +29,8 @@ const SCOPES: readonly string[] = [
   "dashboards_write",
   "apm_service_catalog_read",
   "apm_service_catalog_write",
+  "llm_observability_read",
+  "llm_observability_write",
 ];
 
 /** What goes wrong, in the log, when a rule of a policy is taken away. Every rule has an entry. */

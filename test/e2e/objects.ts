@@ -44,6 +44,11 @@ const SEEN: Readonly<Record<OtherKind, Seen>> = {
     idOf: ({ kind, metadata }) => `${String(kind)}:default/${String(fieldsOf(metadata)["name"])}`,
     valueOf: ({ metadata }) => fieldsOf(metadata)["description"],
   },
+  evaluators: {
+    keyOf: ({ id }) => /^dd-observe--[^-]+--(.+?)--(.+)$/.exec(String(id))?.slice(1).join("/"),
+    idOf: ({ id }) => String(id),
+    valueOf: (object) => fieldsOf(attributesOf(object)["llm_provider"])["model_name"],
+  },
 };
 
 const KINDS = Object.keys(SEEN) as readonly OtherKind[];

@@ -85,6 +85,8 @@ export interface FakeWorld {
   readonly downtimes: Map<string, StoredObject>;
   /** By ref. */
   readonly entities: Map<string, StoredEntity>;
+  /** Evaluators of LLM Observability, by name. */
+  readonly evaluators: Map<string, StoredObject>;
   /** Posted events of both versions, as they were sent. */
   readonly events: Fields[];
   /** Who uses a monitor besides the SLOs and composites that stand here, so that it can't be deleted. */

@@ -9,12 +9,20 @@ import {
 import { makeEntity } from "./datadog-catalog.ts";
 import { makeDashboard } from "./datadog-dashboards.ts";
 import { cancelDowntime, makeDowntime, shownDowntime } from "./datadog-downtimes.ts";
+import { makeEvaluator } from "./datadog-evaluators.ts";
 import { makeTagConfig } from "./datadog-metric-tags.ts";
 import { makeSlo } from "./datadog-slos.ts";
 import { LaggingMap, type Lag } from "./lagging-map.ts";
 
 /** The kinds of objects that stand in the fake, by their controllers' names. */
-export type FakeKind = "monitors" | "dashboards" | "slos" | "metric-tags" | "downtimes" | "catalog";
+export type FakeKind =
+  | "monitors"
+  | "dashboards"
+  | "slos"
+  | "metric-tags"
+  | "downtimes"
+  | "catalog"
+  | "evaluators";
 
 export function makeWorld({ orgId, lag }: { readonly orgId: number; readonly lag: Lag }): FakeWorld {
   let made = 0;
@@ -26,6 +34,7 @@ export function makeWorld({ orgId, lag }: { readonly orgId: number; readonly lag
     tagConfigs: new Map(),
     downtimes: new Map(),
     entities: new Map(),
+    evaluators: new Map(),
     events: [],
     references: new Map(),
     metrics: new Map(),
@@ -95,6 +104,12 @@ export const KINDS: Readonly<Record<FakeKind, KindInFake>> = {
       world.entities.set(id, { ...entity, schema: fieldsOf(merged(entity.schema, patch)) });
     },
     remove: (world, id) => world.entities.delete(id),
+  },
+  evaluators: {
+    list: (world) => [...world.evaluators.values()],
+    add: (world, body) => makeEvaluator(world, body).id,
+    edit: (world, id, patch) => editIn(world.evaluators, id, patch),
+    remove: (world, id) => world.evaluators.delete(id),
   },
 };
 

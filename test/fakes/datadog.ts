@@ -16,6 +16,7 @@ import { dashboardRoutes } from "./datadog-dashboards.ts";
 import { downtimeRoutes } from "./datadog-downtimes.ts";
 import { eventRoutes } from "./datadog-events.ts";
 import { isOverLimit, send, strike, takeFault, type Fault } from "./datadog-faults.ts";
+import { evaluatorRoutes } from "./datadog-evaluators.ts";
 import { metricTagsRoutes } from "./datadog-metric-tags.ts";
 import { metricRoutes } from "./datadog-metrics.ts";
 import { monitorRoutes } from "./datadog-monitors.ts";
@@ -85,6 +86,7 @@ const ROUTES = [
   ...metricTagsRoutes,
   ...downtimeRoutes,
   ...catalogRoutes,
+  ...evaluatorRoutes,
   ...eventRoutes,
   ...metricRoutes,
 ];
