@@ -40,7 +40,7 @@ const CONTRACT: Readonly<Record<string, readonly [type: string, unit: string, ta
 test("the metrics of the contract have the types, units and tags that it says, and there are no others", () => {
   const told = Object.entries(metrics.metrics)
     .filter(([name]) => name.startsWith("ai.agent."))
-    .map(([name, { type, unit = "", tags = [] }]) => [name, [type, unit, tags.toSorted().join(" ")]]);
+    .map(([name, { type, unit = "", tags }]) => [name, [type, unit, tags.toSorted().join(" ")]]);
 
   expect(Object.fromEntries(told)).toEqual(CONTRACT);
 });
@@ -156,7 +156,7 @@ test.for([
 
     const { objects } = compile(wishedBy({ support: documentOf(source) }));
 
-    const on = [...objects.values()].filter(({ body }) => body.include_percentiles === true);
+    const on = [...objects.values()].filter(({ body }) => body.include_percentiles);
     expect(on.map(({ body }) => body.metric).toSorted()).toEqual(wanted);
   },
 );
