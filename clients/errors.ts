@@ -25,6 +25,8 @@ export interface ApiErrorDetails {
   /** HTTP status, absent if there was no answer. */
   readonly status?: number;
   readonly retryAfterMs?: number;
+  /** The longest pause before another try, where what is missing comes by itself. */
+  readonly retryWithinMs?: number;
   readonly cause?: unknown;
   /** What the person can do, as a sentence. */
   readonly hint?: string;
@@ -38,6 +40,7 @@ export class ApiError extends Error {
   readonly failure: ApiFailure;
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly retryWithinMs: number | undefined;
   readonly hint: string | undefined;
   readonly reason: string | undefined;
 
@@ -50,6 +53,7 @@ export class ApiError extends Error {
     this.failure = details.failure;
     this.status = details.status;
     this.retryAfterMs = details.retryAfterMs;
+    this.retryWithinMs = details.retryWithinMs;
     this.hint = details.hint;
     this.reason = details.reason;
   }

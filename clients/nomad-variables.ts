@@ -25,6 +25,11 @@ export interface VariablePlace {
 
 /** Nomad's Variables, from 1.4 on. Each call throws {@link ApiError}, without a value of any item. */
 export interface NomadVariables {
+  /**
+   * The Variables of all jobs, without their items, of all namespaces that the token may read. What it may not read is
+   * left out without a word.
+   */
+  list(signal?: AbortSignal): Promise<readonly (VariablePlace & Pick<NomadVariable, "modifyIndex">)[]>;
   /** Undefined if there is none. @throws {ApiError} `rejected` also if this Nomad has no Variables at all. */
   read(place: VariablePlace, signal?: AbortSignal): Promise<NomadVariable | undefined>;
   /**
@@ -85,6 +90,19 @@ export function nomadVariables(connection: NomadConnection, isReadOnly = false):
   }
 
   return {
+    async list(signal) {
+      const tried = "list the Nomad Variables of jobs";
+      const query = { namespace: "*", prefix: variablePath("") };
+      const { status, text } = await connection.call({ path: "/vars", query, tried }, signal, [404]);
+      if (status === 404) throw noVariables(tried, text);
+      const parsed = z.array(stubWire).safeParse(jsonOf(text));
+      if (!parsed.success) throw notNomad(tried, parsed.error);
+      return parsed.data.map(({ Namespace: namespace, Path: path, ModifyIndex: modifyIndex }) => ({
+        namespace,
+        path,
+        modifyIndex,
+      }));
+    },
     async read(place, signal) {
       const tried = `read the Nomad Variable "${place.path}"`;
       const { status, text } = await connection.call(
@@ -114,6 +132,7 @@ export function nomadVariables(connection: NomadConnection, isReadOnly = false):
   };
 }
 
+const stubWire = z.object({ Namespace: z.string(), Path: z.string(), ModifyIndex: z.number() });
 const variableWire = z.object({
   Items: z.record(z.string(), z.string()).nullish(),
   ModifyIndex: z.number(),

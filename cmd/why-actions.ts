@@ -16,6 +16,7 @@ export const WAITING: ReadonlySet<string> = new Set([
   "WaitingForDelete",
   "HandingOver",
   "ChoosingMachine",
+  "NoJob",
 ]);
 
 /** Reasons of what is as wished and yet good to know. */

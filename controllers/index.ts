@@ -8,6 +8,7 @@ import { downtimes } from "./downtimes/index.ts";
 import { evaluators } from "./evaluators/index.ts";
 import { metricTags } from "./metric-tags/index.ts";
 import { monitors } from "./monitors/index.ts";
+import { nomadVariables } from "./nomad-variables/index.ts";
 import { nomadTelemetry } from "./nomad-telemetry/index.ts";
 import { slos } from "./slos/index.ts";
 import { workloadEnv } from "./workload-env/index.ts";
@@ -22,6 +23,7 @@ export const CLUSTER_CONTROLLERS: readonly ((deps: ClusterDeps) => Registration<
   catalog,
   evaluators,
   workloadEnv,
+  nomadVariables,
 ];
 
 /** What every machine keeps for itself. One line each. */

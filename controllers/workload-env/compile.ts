@@ -23,7 +23,8 @@ export function compileWorkloadEnv(clusterId: string): (snapshot: Snapshot) => D
 
 const NOTHING: Compiled<EnvironmentBody> = { objects: [] };
 
-function compileWish(wish: Wish, clusterId: string): Compiled<EnvironmentBody> {
+/** What one wish comes to: at most one object. */
+export function compileWish(wish: Wish, clusterId: string): Compiled<EnvironmentBody> {
   if (instrumentationOf(wish.instrumentation, wish.pack.name) === undefined) return NOTHING;
   const environment = renderEnvironment(wish, clusterId);
   if (environment === undefined) return NOTHING;

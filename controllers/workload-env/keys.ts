@@ -10,6 +10,9 @@ export const ENV_KEYS = {
   /** Which of these are ours. Beside them, since a template takes every key that it finds for a variable. No service is named so. */
   owned: (statePrefix: string): string => `${statePrefix}/env/.owned/`,
   ownedOf: (statePrefix: string, service: string): string => `${statePrefix}/env/.owned/${service}`,
+  /** Which items of Nomad's Variables are ours, by service. */
+  inNomad: (statePrefix: string): string => `${statePrefix}/env/.in-nomad/`,
+  inNomadOf: (statePrefix: string, service: string): string => `${statePrefix}/env/.in-nomad/${service}`,
 } as const;
 
 const ownership = z.object({

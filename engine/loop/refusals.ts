@@ -70,8 +70,8 @@ export class Refusals<Body> {
   #restMs(key: string, error: Error): number {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
-    const askedMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-    return Math.max(backoffMs(failures, REST_BASE_MS, REST_CAP_MS, this.#clock.random()), askedMs);
+    const { retryAfterMs = 0, retryWithinMs = REST_CAP_MS } = error instanceof ApiError ? error : {};
+    return Math.max(backoffMs(failures, REST_BASE_MS, retryWithinMs, this.#clock.random()), retryAfterMs);
   }
 }
 

@@ -19,6 +19,11 @@ export function takingTemplate(service: string): string {
   return `{{ range ls "dd-observe/env/${service}" }}{{ if not (env .Key) }}{{ .Key }}={{ .Value | toJSON }}\n{{ end }}{{ end }}`;
 }
 
+/** The same of the job's Nomad Variable. */
+export function takingVariable(job: string): string {
+  return `{{ range (nomadVar "nomad/jobs/${job}").Tuples }}{{ if not (env .K) }}{{ .K }}={{ .V | toJSON }}\n{{ end }}{{ end }}`;
+}
+
 /** A Consul, a Nomad, and jobs whose services stand in Consul. */
 export interface NomadJobWorld {
   readonly consul: FakeConsul;

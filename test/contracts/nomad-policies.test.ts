@@ -135,6 +135,32 @@ describe.skipIf(reason !== "")(`Nomad's policies of deploy/policies${reason}`, (
       );
   });
 
+  test("each capability over the Variables of jobs is needed", async () => {
+    const whole = await policy("controller-variables");
+    const place = "/v1/var/nomad/jobs/agent?namespace=default";
+    const body = { Path: "nomad/jobs/agent", Items: { DD_ENV: "test" } };
+    const calls: readonly (readonly [capability: string, ask: Call["ask"]])[] = [
+      ["write", async ({ nomad }, token) => await nomad.call("PUT", place, body, token)],
+      ["read", async ({ nomad }, token) => await nomad.call("GET", place, undefined, token)],
+      ["destroy", async ({ nomad }, token) => await nomad.call("DELETE", place, undefined, token)],
+    ];
+    const refused = async (rules: string): Promise<readonly string[]> => {
+      const token = await tokenOf(world, rules);
+      await world.nomad.call("PUT", place, body);
+      const found: string[] = [];
+      for (const [capability, ask] of calls) {
+        const { status } = await ask(world, token);
+        if (status === 403) found.push(capability);
+        else expect([capability, status < 300]).toEqual([capability, true]);
+      }
+      return found;
+    };
+
+    expect(await refused(whole)).toEqual([]);
+    for (const [capability] of calls)
+      expect(await refused(whole.replace(new RegExp(`"${capability}"(?:, )?`), ""))).toEqual([capability]);
+  });
+
   test("each capability over the Agent's namespace is needed", async () => {
     const whole = await policy("node");
     const readOnly = await tokenOf(world, whole.replace(', "alloc-lifecycle"', ""));
@@ -192,7 +218,7 @@ const AGENT = {
   ],
 };
 
-async function policy(role: Role): Promise<string> {
+async function policy(role: Role | "controller-variables"): Promise<string> {
   return await readFile(new URL(`../../deploy/policies/nomad-${role}.hcl`, import.meta.url), "utf8");
 }
 

@@ -34,6 +34,17 @@ export class NomadVariablesState {
     return this.#variables.size;
   }
 
+  /** Metadata of all that may be read: what may not is left out. */
+  list(prefix: string, namespace: string, mayRead: (namespace: string) => boolean): VariableAnswer {
+    const found = [...this.#variables].flatMap(([key, one]) => {
+      const [name = "", path = ""] = key.split("\0");
+      if (!path.startsWith(prefix) || !(namespace === "*" ? mayRead(name) : name === namespace)) return [];
+      const { Items: _, ...stub } = variableOf(path, name, one);
+      return [stub];
+    });
+    return { status: 200, json: found };
+  }
+
   read(path: string, namespace: string): VariableAnswer {
     const found = this.#variables.get(keyOf(namespace, path));
     return found === undefined

@@ -263,6 +263,8 @@ function readOf(state: NomadState, asked: Asked): Answered | undefined {
     }
     case "job":
       return jobOf(state, asked, id);
+    case "vars":
+      return state.has("1.4.0") ? variablesOf(state, asked) : undefined;
     case "var":
       return state.has("1.4.0") ? variableOf(state, asked) : undefined;
     default:
@@ -291,6 +293,11 @@ function jobOf(state: NomadState, { path, query, mayRead }: Asked, id: string): 
     default:
       return undefined;
   }
+}
+
+function variablesOf(state: NomadState, { query, mayRead, variables }: Asked): Answered {
+  const mayList = (namespace: string): boolean => variables.has("read") && mayRead(namespace);
+  return state.variables.list(query.get("prefix") ?? "", query.get("namespace") ?? "default", mayList);
 }
 
 function variableOf(state: NomadState, { method, path, query, body, variables }: Asked): Answered {

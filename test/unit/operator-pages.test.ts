@@ -18,7 +18,7 @@ const reasonsTable = (): string =>
 
 /** Words of the same shape in these files that are no reasons of a condition: classes, conditions, events, states, names of links. */
 const OTHERS = new Set(
-  "ApiError HclError RefusedError UnsafeConfigError Error MonitorsSynced SLOsSynced DashboardsSynced DowntimesSynced MetricTagsSynced ConfigWritten AgentLoaded Ready Stalled Drift Created Updated Deleted DriftCorrected True False Unknown Dashboard Monitors CatalogSynced MetricsArriving EndpointReachable ReceiversReady Placed TooMany Polling TelemetryWritten TelemetryActive TelemetryUndisputed NomadRestarted EnvPublished BudgetMeasured EvaluatorsSynced".split(
+  "ApiError HclError RefusedError UnsafeConfigError Error MonitorsSynced SLOsSynced DashboardsSynced DowntimesSynced MetricTagsSynced ConfigWritten AgentLoaded Ready Stalled Drift Created Updated Deleted DriftCorrected True False Unknown Dashboard Monitors CatalogSynced MetricsArriving EndpointReachable ReceiversReady Placed TooMany Polling TelemetryWritten TelemetryActive TelemetryUndisputed NomadRestarted EnvPublished BudgetMeasured EvaluatorsSynced VariableWritten".split(
     " ",
   ),
 );
