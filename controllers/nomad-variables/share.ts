@@ -52,7 +52,7 @@ export class Share {
       owned.filter((name) => !ours.has(name)).map((name) => [name, hashOf(body[name])]),
     );
     const kept = { ...place, owned: [...ours].sort() };
-    return Object.keys(pending).length === 0 ? without(kept) : { ...kept, pending };
+    return Object.keys(pending).length === 0 ? settled(kept) : { ...kept, pending };
   }
 
   /** @returns What has to be noted afterwards. */
@@ -63,7 +63,7 @@ export class Share {
       owned = merged.owned;
       return merged.items;
     }, signal);
-    return without({ ...place, wished: Object.keys(body).sort(), owned: [...owned] });
+    return settled({ ...place, wished: Object.keys(body).sort(), owned: [...owned] });
   }
 
   /** Takes away what is ours; the whole Variable if nothing else is in it. */
@@ -144,8 +144,9 @@ export class Share {
   }
 }
 
-function without({ pending: _, ...place }: RecordedPlace): RecordedPlace {
-  return place;
+/** Without what was about to be written. */
+function settled({ namespace, job, wished, owned }: RecordedPlace): RecordedPlace {
+  return { namespace, job, wished, owned };
 }
 
 function isEqual(a: Items, b: Items): boolean {
