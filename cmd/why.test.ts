@@ -271,3 +271,26 @@ test("puts what is wrong before what comes by itself, and notes last", () => {
 
   expect(findings.map(({ weight }) => weight)).toEqual(["wrong", "waiting", "note"]);
 });
+
+test("what is as wished and yet good to know is a note, with what to do", () => {
+  const told = {
+    ...condition("EnvPublished", "JobOverrides", "the job sets DD_ENV itself"),
+    status: "True",
+  } as const;
+  const well = { ...condition("EnvPublished", "Taken", "the job takes it"), status: "True" } as const;
+
+  expect(why(facts({ conditions: [told] }))).toEqual([
+    {
+      weight: "note",
+      message: "EnvPublished: the job sets DD_ENV itself",
+      action: expect.stringContaining("out of the task's env") as string,
+    },
+  ]);
+  expect(why(facts({ conditions: [well] }))).toEqual([]);
+});
+
+test("a service whose job is not known yet waits", () => {
+  const conditions = [condition("VariableWritten", "NoJob", "no job of Nomad is known that runs it")];
+
+  expect(why(facts({ conditions }))).toMatchObject([{ weight: "waiting" }]);
+});
