@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 
 import type { JobTemplate } from "../../clients/nomad-jobs.ts";
+import { instrumentationOf, type InstrumentationLayer } from "../../crds/instrumentation.ts";
 import { readTemplate, type Sources } from "./job-template.ts";
+import { templateText } from "./template.ts";
 
 const SOURCES: Sources = {
   all: "dd-observe/env",
@@ -113,3 +115,34 @@ test("a template leaves the job's own variables only if it asks for them", () =>
     [false, false],
   ]);
 });
+
+test.for<[layer: InstrumentationLayer, inVariable: boolean]>([
+  [{}, false],
+  [{ whenMissing: "insist" }, false],
+  [{ nomadVariable: true }, true],
+  [{ nomadVariable: true, whenMissing: "insist" }, true],
+  [{ langfuse: { keys: "nomad/jobs/support" } }, false],
+])(
+  "the template that we print with %j is one that takes all, leaves the job's own, and joins",
+  ([layer, inVariable]) => {
+    const instrumentation = instrumentationOf({ profile: "ddtrace", ...layer }, "generic")!;
+    const text = templateText({ service: "support", statePrefix: "dd-observe", instrumentation });
+    const names = { ...SOURCES.names, NOMAD_JOB_ID: "support", NOMAD_JOB_PARENT_ID: "support" };
+    const { folder, variable } = SOURCES;
+    const here = {
+      ...SOURCES,
+      names,
+      variable: inVariable ? variable : undefined,
+      folder: inVariable ? "x" : folder,
+    };
+    const elsewhere = { ...here, folder: "dd-observe/env/web", variable: "nomad/jobs/web" };
+
+    const reading = readTemplate(template(text), here);
+
+    if (typeof reading === "string") throw new Error(reading);
+    expect(["DD_ENV", "DD_SERVICE"].map(reading.takes)).toEqual([true, true]);
+    expect(["DD_ENV", "NODE_OPTIONS"].map(reading.leavesOwn)).toEqual([true, true]);
+    expect(["NODE_OPTIONS", "PYTHONPATH", "DD_ENV"].map(reading.mentions)).toEqual([true, true, false]);
+    expect(readTemplate(template(text), elsewhere)).toBe("none");
+  },
+);

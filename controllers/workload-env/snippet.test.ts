@@ -24,6 +24,17 @@ test("waits for the keys with whenMissing: insist", () => {
   expect(snippet({ whenMissing: "insist" })).toContain('range safeLs "x/y/env/support/"');
 });
 
+test("reads the job's Nomad Variable where the environment is wished there, and nothing of Consul", () => {
+  const ignoring = snippet({ nomadVariable: true });
+  const insisting = snippet({ nomadVariable: true, whenMissing: "insist" });
+
+  expect(ignoring).toContain("if nomadVarExists $path");
+  expect(ignoring).toContain("Needs Nomad 1.4.");
+  expect(insisting).not.toContain("nomadVarExists");
+  expect(insisting).toContain("waits until the job's Nomad Variable is there");
+  for (const text of [ignoring, insisting]) expect(text).not.toContain("x/y/env");
+});
+
 test("fetches the preload only where it is loaded", () => {
   expect(snippet()).not.toContain("artifact {");
   expect(snippet({ inject: true, language: "python" })).toContain("dd-observe-preload-1.2.3.tar.gz");

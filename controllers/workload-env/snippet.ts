@@ -51,15 +51,15 @@ function templateBlock({
   statePrefix,
   instrumentation,
 }: Pick<SnippetOptions, "service" | "statePrefix" | "instrumentation">): string {
-  const { change, whenMissing, langfuse } = instrumentation;
+  const { change, whenMissing, langfuse, nomadVariable } = instrumentation;
   const restart = change === "restart" ? `\n  splay       = "${SPLAY}"` : "";
   const missing =
     whenMissing === "insist"
-      ? "The task waits until the environment is published"
+      ? `The task waits until ${nomadVariable ? "the job's Nomad Variable is there" : "the environment is published"}`
       : "While nothing is published, the task starts without it";
   const changed =
     change === "restart" ? "a change restarts it" : "a change is taken up at the next deployment";
-  const needs = langfuse?.keys === undefined ? "" : " Needs Nomad 1.4.";
+  const needs = langfuse?.keys === undefined && !nomadVariable ? "" : " Needs Nomad 1.4.";
   return `# ${missing}; ${changed}.${needs}
 # Keep it before other templates with env = true: the last one wins.
 template {

@@ -21,7 +21,7 @@ const reason =
         ? undefined
         : "skipped: raw_exec needs root here";
 
-const SLOWLY = { timeout: 60_000, interval: 250 };
+const SLOWLY = { timeout: 120_000, interval: 250 };
 
 async function startWorld() {
   const consul = await startConsul();
@@ -151,6 +151,36 @@ describe.skipIf(reason !== undefined)(
       await expect
         .poll(async () => await taskEnvironment(nomad), SLOWLY)
         .toMatchObject({ DD_SERVICE: "support", DD_ENV: "mine" });
+    }, 300_000);
+
+    test("stands in the job's Variable where that is wished, among what others put there, and tasks take it", async () => {
+      const { nomad, kv, condition } = await startWorld();
+      const items = async (): Promise<Readonly<Record<string, string>> | undefined> => {
+        const answer = await nomad.call("GET", "/v1/var/nomad/jobs/support");
+        if (!answer.ok) return undefined;
+        return ((await answer.json()) as { readonly Items: Readonly<Record<string, string>> }).Items;
+      };
+      await nomad.run("var", "put", "nomad/jobs/support", "DD_API_KEY=hidden", "OTHER=x");
+      const wish = (env: string): string =>
+        `team: ml\nenv: ${env}\ninstrumentation: {profile: ddtrace, nomadVariable: true, change: restart}\n`;
+      await kv.kvPut("observability/support", wish("prod"));
+      await runJob(nomad, snippet({ nomadVariable: true, change: "restart" }).replace('"30s"', '"0s"'));
+
+      await expect
+        .poll(async () => await condition("VariableWritten"), SLOWLY)
+        .toMatchObject({ status: "True", reason: "Synced" });
+      await expect
+        .poll(async () => await taskEnvironment(nomad), SLOWLY)
+        .toMatchObject({ DD_SERVICE: "support", DD_ENV: "prod" });
+      await expect.poll(async () => (await condition())?.["reason"], SLOWLY).toBe("Taken");
+      const task = await taskEnvironment(nomad);
+      expect(await items()).toMatchObject({ DD_API_KEY: "hidden", OTHER: "x", DD_ENV: "prod" });
+      expect([task["DD_API_KEY"], task["OTHER"]]).toEqual([undefined, undefined]);
+
+      await kv.kvPut("observability/support", wish("staging"));
+      await expect.poll(async () => (await taskEnvironment(nomad))["DD_ENV"], SLOWLY).toBe("staging");
+      await kv.kvPut("observability/support", "instrumentation: {profile: none}\n");
+      await expect.poll(items, SLOWLY).toEqual({ DD_API_KEY: "hidden", OTHER: "x" });
     }, 300_000);
   },
 );
