@@ -72,6 +72,12 @@ variable "consul_acl" {
   default     = false
 }
 
+variable "nomad_acl" {
+  description = "Whether Nomad has ACLs: each process then gets a token by its workload identity."
+  type        = bool
+  default     = false
+}
+
 variable "settings" {
   description = "Further settings: docs/reference/configuration.md."
   type        = map(string)
@@ -220,6 +226,14 @@ job "dd-observe-controller" {
           name = "consul_default"
           aud  = [identity.value]
           ttl  = "1h"
+        }
+      }
+
+      # Nomad's token, as NOMAD_TOKEN: to look whether jobs take their environments, and for Nomad's own services.
+      dynamic "identity" {
+        for_each = var.nomad_acl ? [true] : []
+        content {
+          env = identity.value
         }
       }
 

@@ -81,9 +81,9 @@ describe.skipIf(absent)(
       expect(group.Tasks[0]!.User).toBe(driver === "docker" ? "node" : "nobody");
     });
 
-    test("tokens are asked for only where there are ACLs", async () => {
+    test.for(["node", "controller"])("the %s asks for tokens only where there are ACLs", async (role) => {
       const tokens = async (...variables: readonly string[]): Promise<readonly unknown[]> => {
-        const [{ Tasks }] = await groupsOf("node.nomad.hcl", "raw_exec", ...variables);
+        const [{ Tasks }] = await groupsOf(`${role}.nomad.hcl`, "raw_exec", ...variables);
         return [Tasks[0]!.Identities, Tasks[0]!.Identity];
       };
 
