@@ -81,8 +81,9 @@ export class Workloads {
     if (ids.length === 0) return await this.#named(service, signal);
     const sites = new Map<string, { readonly place: JobPlace; readonly sites: Site[] }>();
     let isHidden = false;
-    for (const { allocation, rest } of ids.flatMap((id) => parseInstance(id) ?? [])) {
-      const place = await this.#ofAllocation(allocation, signal);
+    const instancesOfJobs = ids.flatMap((id) => parseInstance(id) ?? []);
+    for (const { allocation, rest } of instancesOfJobs) {
+      const place = await this.#ofAllocation(allocation, instancesOfJobs.length > 1, signal);
       if (place === undefined) {
         isHidden = true;
         continue;
@@ -129,8 +130,10 @@ export class Workloads {
     return { job, allocations, older: new Map(older.map((one) => [one.version, one])) };
   }
 
+  /** @param hasOthers True if it is one of several: most likely of one job, whose list tells of all of them. */
   async #ofAllocation(
     id: string,
+    hasOthers: boolean,
     signal: AbortSignal,
   ): Promise<(JobPlace & { readonly group: string }) | undefined> {
     const known = this.#placeOf.get(id);
@@ -139,6 +142,7 @@ export class Workloads {
     if (found === undefined) return undefined;
     const place = { namespace: found.namespace, job: found.job, group: found.group };
     this.#placeOf.set(id, place);
+    if (hasOthers) await this.#once(this.#workloads, place, async () => await this.#read(place, signal));
     return place;
   }
 

@@ -139,6 +139,19 @@ test("services of one job cost one read of it, and what was seen holds for a whi
   expect(calls("GET /v1/job/shop")).toBeLessThanOrEqual(2);
 });
 
+test("of many instances of one job the list tells, not each allocation", async () => {
+  const { runJob, startAllocation, startOperator, condition, nomad } = await world();
+  runJob("support", "support", TAKES);
+  for (let count = 0; count < 30; count++) startAllocation("support", "support");
+
+  await startOperator();
+
+  await expect
+    .poll(() => condition("support"), PATIENCE)
+    .toMatchObject({ reason: "Taken", message: '30 allocations of the job "support" take it' });
+  expect(nomad.requests.filter((line) => line.startsWith("GET /v1/allocation/"))).toHaveLength(1);
+});
+
 test("services that Nomad registers itself are found there", async () => {
   const { nomad, runJob, startOperator, condition } = await world();
   runJob("support", "support", TAKES);
