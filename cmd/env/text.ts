@@ -85,7 +85,7 @@ function standing(environment: ServiceEnvironment, look: Look): string {
     const who = hasLeader
       ? "The controller puts that right with its next pass."
       : "No controller runs: dd-observe run, or once: dd-observe apply --role controller.";
-    const needs = count("missing") + count("differs") > 0 ? ` ${who}` : "";
+    const needs = count("another's") === 0 ? ` ${who}` : "";
     lines.push(
       item(
         "✗",
@@ -100,7 +100,7 @@ function standing(environment: ServiceEnvironment, look: Look): string {
       item(
         "✗",
         "red",
-        "What another wrote is never overwritten: remove its key, or set the variable in the job itself.",
+        "What another wrote is never overwritten, and nothing of this service is published or changed while it stands: remove its key.",
         look,
       ),
     );

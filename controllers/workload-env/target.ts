@@ -156,7 +156,7 @@ function refuseStrangers(
   if (taken === undefined) return;
   throw new ApiError(tried, `somebody else wrote "${ENV_KEYS.of(statePrefix, service)}${taken}"`, {
     failure: "conflict",
-    hint: "Remove that key, or set the variable in the job itself: what the job sets always wins.",
+    hint: "Remove that key: until then nothing of this service is published or changed.",
   });
 }
 

@@ -135,6 +135,13 @@ test("env names a variable that somebody else wrote", async () => {
 
   expect(out).toMatch(/DD_ENV +prod .*another's/);
   expect(out).toContain("1 written by somebody else");
+  expect(out.replaceAll(/\s+/g, " ")).toContain(
+    "nothing of this service is published or changed while it stands",
+  );
+  expect(out).not.toContain("dd-observe apply");
+  await world.run("apply --role controller");
+  const { variables } = await shown(world);
+  expect(variables.filter(({ published }) => published === "same")).toEqual([]);
 });
 
 test("env shows the variables all the same where Consul may not be read there", async () => {
