@@ -7,7 +7,7 @@ import type { Published, Workload } from "./judge.ts";
 import type { Found, Workloads } from "./workloads.ts";
 
 /** A clock that stands still until it is told otherwise; each service that is looked at takes `lookMs`. */
-function world({ lookMs = 0 } = {}) {
+function world({ lookMs = 0, workload = BARE } = {}) {
   const state = { nowMs: 1_000_000, looked: [] as string[], error: undefined as ApiError | undefined };
   const clock: Clock = {
     monotonicMs: () => state.nowMs,
@@ -27,7 +27,7 @@ function world({ lookMs = 0 } = {}) {
         isHidden: false,
       });
     },
-    workload: async () => await Promise.resolve(BARE),
+    workload: async () => await Promise.resolve(workload),
   };
   const looking = new JobLook({ workloads: workloads as Workloads, nomad: "http://nomad", clock });
   return {
@@ -74,8 +74,57 @@ const byService = (wanted: readonly Published[]) => new Map(wanted.map((one) => 
 const names = (count: number): readonly Published[] =>
   Array.from({ length: count }, (_, at) => published(`service-${String(at).padStart(4, "0")}`));
 
-test("what was seen holds for a while, unless the environment changes", async () => {
+/** One whose running task has it. */
+const TAKING: Workload = {
+  ...BARE,
+  job: {
+    ...BARE.job,
+    groups: [
+      {
+        name: "api",
+        services: [],
+        tasks: ["a", "b"].map((service) => ({
+          name: service,
+          hook: undefined,
+          env: {},
+          services: [],
+          templates: [
+            {
+              text: `{{ range ls "dd-observe/env/${service}" }}{{ end }}`,
+              isEnvironment: true,
+              changeMode: "restart",
+              once: false,
+              delimiters: ["{{", "}}"] as const,
+            },
+          ],
+        })),
+      },
+    ],
+  },
+  allocations: [
+    {
+      id: "1",
+      group: "api",
+      jobVersion: 0,
+      clientStatus: "running",
+      desiredStatus: "run",
+      startedMs: new Map(),
+    },
+  ],
+};
+
+test("what somebody is likely to change just now is looked at sooner", async () => {
   const { state, look } = world();
+  for (let times = 0; times < 4; times++) {
+    await look([published("a")]);
+    state.nowMs += 5_000;
+  }
+
+  expect(state.looked).toEqual(["a", "a"]);
+});
+
+test("what was seen holds for a while, unless the environment changes", async () => {
+  const { state, look } = world({ workload: TAKING });
   await look([published("a"), published("b")]);
   state.nowMs += 40_000;
   await look([published("a"), published("b", 1)]);
@@ -83,7 +132,7 @@ test("what was seen holds for a while, unless the environment changes", async ()
 
   expect(state.looked).toEqual(["a", "b", "b"]);
   expect((await look([published("a"), published("b", 1)])).get("a")).toMatchObject({
-    reason: "JobDoesNotTake",
+    reason: "Taken",
   });
   expect(state.looked).toEqual(["a", "b", "b", "a"]);
 });
@@ -94,7 +143,7 @@ test("at most 200 are looked at in one look, and all of them in turns", async ()
   for (let times = 1; times <= 3; times++) {
     await look(wanted);
     expect(state.looked).toHaveLength(Math.min(times * 200, 500));
-    state.nowMs += 15_000;
+    state.nowMs += 3_000;
   }
 
   expect(new Set(state.looked).size).toBe(500);

@@ -23,6 +23,9 @@ interface Seen {
 
 /** So long what was seen of a service holds, unless its environment changes. A little less than a resync. */
 const HOLDS_MS = 45_000;
+/** The same of what somebody is likely to change just now. */
+const SOON_MS = 10_000;
+const UNSETTLED: ReadonlySet<string> = new Set(["JobDoesNotTake", "TakenAtNextDeploy", "NotLooked"]);
 /** One look takes no longer, or passes would wait: those that were looked at the longest ago come first, others next time. */
 const LOOK_MS = 3_000;
 /** So many services are looked at in one look, at most. */
@@ -56,7 +59,7 @@ export class JobLook {
     const nowMs = this.#clock.monotonicMs();
     const due = [...wanted.values()]
       .map((published) => ({ published, atMs: this.#seenAt(published) }))
-      .filter(({ atMs }) => nowMs - atMs >= HOLDS_MS)
+      .filter(({ published: { service }, atMs }) => nowMs - atMs >= this.#holdsMs(service))
       .sort((a, b) => a.atMs - b.atMs)
       .slice(0, MOST_LOOKED)
       .map(({ published }) => published);
@@ -96,6 +99,11 @@ export class JobLook {
   #seenAt({ service, variables, changedMs }: Published): number {
     const seen = this.#seen.get(service);
     return seen?.variables === variables && seen.changedMs === changedMs ? seen.atMs : -Infinity;
+  }
+
+  #holdsMs(service: string): number {
+    const reason = this.#seen.get(service)?.verdict?.reason;
+    return reason !== undefined && UNSETTLED.has(reason) ? SOON_MS : HOLDS_MS;
   }
 
   async #lookAt(published: Published, signal: AbortSignal): Promise<Verdict | undefined> {
