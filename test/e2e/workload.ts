@@ -184,7 +184,7 @@ export async function onMachine(
 let addresses = 0;
 
 /** An address of loopback's that nobody else uses, so that the Agent's usual ports are free there. Linux has all of 127/8. */
-function ownAddress(): string {
+export function ownAddress(): string {
   const { pid } = process;
   return `127.${1 + (pid % 250)}.${(pid >> 8) % 250}.${(addresses++ % 250) + 2}`;
 }
