@@ -117,7 +117,9 @@ async function inRounds<S extends Snapshot, Result>(
   };
   for (const registration of options.registrations) {
     if ("waiting" in registration) {
-      const { name: controller, reason, message } = registration.waiting;
+      const { name: controller, reason, message, isSaidOf } = registration.waiting;
+      // What nobody asked for keeps nothing waiting.
+      if (isSaidOf !== undefined && ![...snapshot.services.values()].some(isSaidOf)) continue;
       passed.set(controller, { controller, waiting: { reason, message } });
       continue;
     }

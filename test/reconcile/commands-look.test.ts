@@ -109,7 +109,7 @@ describe("get", () => {
   test.for([
     [
       "get foo",
-      "there is no kind foo; there are services, monitors, slos, dashboards, downtimes, metric-tags, catalog, files, packs, nodes",
+      "there is no kind foo; there are services, monitors, slos, dashboards, downtimes, metric-tags, catalog, evaluators, files, packs, nodes",
     ],
     ["get monitor", ""],
     ["get pakcs", "there is no kind pakcs; did you mean packs?"],

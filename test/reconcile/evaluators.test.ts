@@ -59,20 +59,28 @@ test("an evaluator is made, follows its document, and goes with it", async () =>
 test("without the switch nothing is asked or sent, and whoever wishes an evaluator is told so", async () => {
   const world = await startWorld(wishOf("m-1"));
 
-  await world.runWithoutSwitch("apply --role controller");
+  const applied = await world.runWithoutSwitch("apply --role controller");
   const described = (await world.runWithoutSwitch("describe support")).out;
   const other = (await world.runWithoutSwitch("describe web")).out;
 
   expect(world.calls()).toEqual([]);
+  expect(applied).toMatchObject({
+    exit: 2,
+    out: expect.stringContaining("DD_OBSERVE_EVALUATORS=on") as string,
+  });
   expect(described).toMatch(/EvaluatorsSynced +False +SwitchedOff/);
   expect(described).toContain("DD_OBSERVE_EVALUATORS=on");
   expect(other).not.toContain("EvaluatorsSynced");
 });
 
-test("with the switch, who wishes none costs no call", async () => {
+test("who wishes none is neither told of the switch nor costs a call with it", async () => {
   const world = await startWorld("env: prod\n");
 
+  const without = await world.runWithoutSwitch("apply --role controller");
   await world.apply();
+
+  expect(without).toMatchObject({ exit: 0 });
+  expect(without.out).not.toContain("EVALUATORS");
 
   expect(world.calls()).toEqual([]);
 });
