@@ -3,8 +3,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
+import { NO_PYTHON, pythonBinary } from "../servers/python.ts";
 import { WORKLOADS } from "./install.ts";
 
 const REQUIREMENTS = join(WORKLOADS, "python", "requirements.txt");
@@ -44,4 +46,10 @@ async function fill(program: string, folder: string): Promise<void> {
   const options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:"];
   await run(join(folder, "bin", "python"), ["-m", "pip", "install", ...options, "-r", REQUIREMENTS]);
   writeFileSync(join(folder, "complete"), "");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const program = pythonBinary();
+  const installed = program === undefined ? NO_PYTHON : await installPython(program);
+  if (typeof installed === "string") throw new Error(installed);
 }
