@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 
 import { consulBinary, NO_CONSUL } from "../servers/consul.ts";
 import { measureCreation, measureDefaults, measureResync, measureUrgency } from "./datadog.ts";
+import { measurePreload } from "./preload.ts";
 import { measureChurn, measureNodeRole } from "./node-role.ts";
 import { renderRows, verdictOf, type Row } from "./row.ts";
 import { measureFirstFile, measureHelp } from "./start-up.ts";
@@ -18,6 +19,7 @@ const PARTS = [
   "looks",
   "defaults",
   "flood",
+  "preload",
 ] as const;
 
 /** So many creates take long enough for a dozen changes meanwhile. */
@@ -72,9 +74,10 @@ async function main(): Promise<void> {
   };
 
   if (only.has("start")) await measure("start of --help", measureHelp);
-  if (process.platform !== "linux") say("skipped: all but the start of --help (needs /proc)");
+  if (only.has("preload")) await measure("the preload", async () => await measurePreload(say));
+  if (process.platform !== "linux") say("skipped: all but the start of --help and the preload (needs /proc)");
   else if (consulBinary() === undefined)
-    say(NO_CONSUL.replace("skipped", "skipped: all but the start of --help"));
+    say(NO_CONSUL.replace("skipped", "skipped: all but the start of --help and the preload"));
   else await measureWithConsul(only, measure, say);
 
   console.log(`${machine}\n\n${renderRows(rows)}`);

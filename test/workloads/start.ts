@@ -1,17 +1,18 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { nodeLoader } from "../../controllers/workload-env/node-loader.ts";
 import type { AgentIntake } from "../fakes/agent-intake.ts";
-import { NODES, WORKLOADS, type NodeMajor } from "./install.ts";
+import { NODES, type NodeMajor } from "./install.ts";
+import { placeAgent } from "./place.ts";
 
 export const PRELOAD = fileURLToPath(new URL("../../deploy/preload", import.meta.url));
 
-/** Which tracer a workload's loader finds: none, or dd-trace of a major version. */
+/** Which tracer is beside the workload: none, or dd-trace of a major version. */
 export type Tracer = "none" | "dd-trace 5" | "dd-trace 6";
+const MAJORS = { none: undefined, "dd-trace 5": 5, "dd-trace 6": 6 } as const;
 
 export interface Start {
   /** `app.mjs --runs 2`, below test/workloads/agent. */
@@ -45,19 +46,17 @@ export async function runWorkload(start: Start): Promise<Ended> {
 
 export function startWorkload({ program, node = 24, tracer = "none", agent, without, env }: Start): Running {
   const [file = "", ...args] = program.split(" ");
-  const cwd = mkdtempSync(path.join(tmpdir(), "dd-observe-workload-"));
-  if (tracer === "dd-trace 6") {
-    mkdirSync(path.join(cwd, "node_modules"));
-    const six = path.join(WORKLOADS, "node_modules", "dd-trace-6");
-    symlinkSync(six, path.join(cwd, "node_modules", "dd-trace"));
-  }
-  const folder = without === undefined ? path.join(WORKLOADS, "agent") : copyWithout(without, cwd);
+  const major = MAJORS[tracer];
+  const folder = placeAgent({
+    ...(major === undefined ? {} : { tracer: major }),
+    without: without === undefined ? [] : [without],
+  });
   const started = spawn(NODES[node], [path.join(folder, file), ...args], {
-    cwd,
+    cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       PATH: path.dirname(NODES[node]),
-      NODE_OPTIONS: nodeLoader({ profile: tracer === "none" ? "langfuse" : "ddtrace" }),
+      NODE_OPTIONS: nodeLoader({ profile: "ddtrace" }),
       DD_OBSERVE_PRELOAD: PRELOAD,
       DD_SERVICE: "support",
       DD_TRACE_AGENT_URL: agent?.url ?? "http://127.0.0.1:1",
@@ -68,18 +67,7 @@ export function startWorkload({ program, node = 24, tracer = "none", agent, with
       ...env,
     },
   });
-  return { process: started, ended: endOf(started).finally(() => rmSync(cwd, { recursive: true })) };
-}
-
-/** The application beside links to all its packages but some. */
-function copyWithout(absent: string, folder: string): string {
-  const packages = path.join(WORKLOADS, "node_modules");
-  cpSync(path.join(WORKLOADS, "agent"), path.join(folder, "agent"), { recursive: true });
-  mkdirSync(path.join(folder, "node_modules"), { recursive: true });
-  for (const name of readdirSync(packages))
-    if (name !== absent && !name.startsWith("."))
-      symlinkSync(path.join(packages, name), path.join(folder, "node_modules", name));
-  return path.join(folder, "agent");
+  return { process: started, ended: endOf(started).finally(() => rmSync(folder, { recursive: true })) };
 }
 
 async function endOf(started: ChildProcess): Promise<Ended> {
