@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { ApiError } from "./errors.ts";
 import type { NomadConnection } from "./nomad-connection.ts";
-import { notNomad } from "./nomad-services.ts";
+import { notNomad, parseAnswer } from "./nomad-answer.ts";
 
 /** A template of a task, as its job states it. */
 export interface JobTemplate {
@@ -89,7 +89,7 @@ export function nomadJobs(connection: NomadConnection): NomadJobs {
       const query = namespace === undefined ? {} : { namespace };
       const path = `/job/${encodeURIComponent(id)}`;
       const { status, text } = await connection.call({ path, query, tried, right }, signal, [404]);
-      if (status !== 404) return jobFrom(parse(jobWire, text, tried));
+      if (status !== 404) return jobFrom(parseAnswer(jobWire, text, tried));
       if (/job not found/i.test(text)) return undefined;
       throw notNomad(tried, new Error(`404 ${text.slice(0, 200)}`));
     },
@@ -102,14 +102,14 @@ export function nomadJobs(connection: NomadConnection): NomadJobs {
         signal,
         [404],
       );
-      return status === 404 ? [] : (parse(versionsWire, text, tried).Versions ?? []).map(jobFrom);
+      return status === 404 ? [] : (parseAnswer(versionsWire, text, tried).Versions ?? []).map(jobFrom);
     },
     async allocations(id, namespace, signal) {
       const tried = `list the allocations of the job "${id}"`;
       const path = `/job/${encodeURIComponent(id)}/allocations`;
       const right = READ_JOB(namespace);
       const { text } = await connection.call({ path, query: { namespace }, tried, right }, signal);
-      return parse(z.array(allocationWire), text, tried).map(allocationFrom);
+      return parseAnswer(z.array(allocationWire), text, tried).map(allocationFrom);
     },
     async jobOfAllocation(id, signal) {
       const tried = `read the allocation ${id}`;
@@ -117,7 +117,7 @@ export function nomadJobs(connection: NomadConnection): NomadJobs {
       try {
         const { status, text } = await connection.call({ path, tried, right: READ_JOB("*") }, signal, [404]);
         if (status === 404) return undefined;
-        const { JobID, Namespace, TaskGroup } = parse(placeWire, text, tried);
+        const { JobID, Namespace, TaskGroup } = parseAnswer(placeWire, text, tried);
         return { job: JobID, namespace: Namespace, group: TaskGroup };
       } catch (error) {
         // So it answers to whom the namespace is closed.
@@ -227,16 +227,4 @@ function allocationFrom(wire: z.output<typeof allocationWire>): JobAllocation {
 function timeOf(text: string | null | undefined): number | undefined {
   const ms = Date.parse(text ?? "");
   return ms > 0 ? ms : undefined;
-}
-
-function parse<T>(schema: z.ZodType<T>, body: string, tried: string): T {
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch (error) {
-    throw notNomad(tried, error);
-  }
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) throw notNomad(tried, parsed.error);
-  return parsed.data;
 }

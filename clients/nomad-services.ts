@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import type { BlockingReader, BlockingRequest } from "./blocking-read.ts";
 import { ApiError } from "./errors.ts";
+import { parseAnswer } from "./nomad-answer.ts";
 import { readNomad, tooOld } from "./nomad-read.ts";
 import type { Nomad } from "./nomad.ts";
 
@@ -118,9 +119,7 @@ const serviceWire = z.object({
 });
 
 function parseServices(text: string, tried: string): readonly NomadService[] {
-  const parsed = z.array(serviceWire).safeParse(jsonOf(text));
-  if (!parsed.success) throw notNomad(tried, parsed.error);
-  return parsed.data
+  return parseAnswer(z.array(serviceWire), text, tried)
     .map((wire) => ({
       id: wire.ID,
       service: wire.ServiceName,
@@ -132,20 +131,4 @@ function parseServices(text: string, tried: string): readonly NomadService[] {
       tags: (wire.Tags ?? []).toSorted(),
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-export function notNomad(tried: string, cause: unknown): ApiError {
-  return new ApiError(tried, "an answer that is not Nomad's", {
-    failure: "unavailable",
-    cause,
-    hint: "Set NOMAD_ADDR to Nomad's HTTP address; another program may answer at this one.",
-  });
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { ApiError } from "./errors.ts";
 import type { NomadConnection } from "./nomad-connection.ts";
-import { notNomad } from "./nomad-services.ts";
+import { notNomad, parseAnswer } from "./nomad-answer.ts";
 
 /** The path of the Variable that the tasks of a job may read without a policy. */
 export function variablePath(job: string): string {
@@ -95,13 +95,13 @@ export function nomadVariables(connection: NomadConnection, isReadOnly = false):
       const query = { namespace: "*", prefix: variablePath("") };
       const { status, text } = await connection.call({ path: "/vars", query, tried }, signal, [404]);
       if (status === 404) throw noVariables(tried, text);
-      const parsed = z.array(stubWire).safeParse(jsonOf(text));
-      if (!parsed.success) throw notNomad(tried, parsed.error);
-      return parsed.data.map(({ Namespace: namespace, Path: path, ModifyIndex: modifyIndex }) => ({
-        namespace,
-        path,
-        modifyIndex,
-      }));
+      return parseAnswer(z.array(stubWire), text, tried).map(
+        ({ Namespace: namespace, Path: path, ModifyIndex: modifyIndex }) => ({
+          namespace,
+          path,
+          modifyIndex,
+        }),
+      );
     },
     async read(place, signal) {
       const tried = `read the Nomad Variable "${place.path}"`;

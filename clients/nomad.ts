@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { ApiError } from "./errors.ts";
+import { parseAnswer } from "./nomad-answer.ts";
 import { connectNomad, type NomadConnection, type NomadOptions } from "./nomad-connection.ts";
 
 export type { NomadConnection, NomadOptions } from "./nomad-connection.ts";
@@ -114,7 +114,7 @@ export function openNomad(options: NomadOptions): Nomad {
       const tried = "read the Nomad agent's configuration";
       const right = 'agent { policy = "read" }';
       const { text } = await connection.call({ path: "/agent/self", tried, right }, signal);
-      return selfFrom(parse(selfWire, text, tried));
+      return selfFrom(parseAnswer(selfWire, text, tried));
     },
     async prometheusMetrics(signal) {
       const tried = "read Nomad's metrics";
@@ -128,12 +128,12 @@ export function openNomad(options: NomadOptions): Nomad {
     async statusLeader(signal) {
       const tried = "ask who leads Nomad";
       const { text } = await connection.call({ path: "/status/leader", tried }, signal);
-      return parse(z.string(), text, tried);
+      return parseAnswer(z.string(), text, tried);
     },
     async statusPeers(signal) {
       const tried = "list Nomad's servers";
       const { text } = await connection.call({ path: "/status/peers", tried }, signal);
-      return parse(z.array(z.string()), text, tried);
+      return parseAnswer(z.array(z.string()), text, tried);
     },
     async serverHealth(signal) {
       const tried = "ask for the health of Nomad's servers";
@@ -144,27 +144,27 @@ export function openNomad(options: NomadOptions): Nomad {
         signal,
         [429],
       );
-      return serversFrom(parse(serversWire, text, tried));
+      return serversFrom(parseAnswer(serversWire, text, tried));
     },
     async nodes(signal) {
       const tried = "list Nomad's nodes";
       const right = 'node { policy = "read" }';
       const { text } = await connection.call({ path: "/nodes", tried, right }, signal);
-      return parse(z.array(nodeWire), text, tried).map(nodeFrom);
+      return parseAnswer(z.array(nodeWire), text, tried).map(nodeFrom);
     },
     async node(id, signal) {
       const tried = `read the Nomad node ${id}`;
       const right = 'node { policy = "read" }';
       const path = `/node/${encodeURIComponent(id)}`;
       const { status, text } = await connection.call({ path, tried, right }, signal, [404]);
-      return status === 404 ? undefined : nodeFrom(parse(nodeWire, text, tried));
+      return status === 404 ? undefined : nodeFrom(parseAnswer(nodeWire, text, tried));
     },
     async nodeAllocations(nodeId, signal) {
       const tried = `list the allocations of the Nomad node ${nodeId}`;
       const right = 'node { policy = "read" } and namespace "*" { capabilities = ["read-job"] }';
       const path = `/node/${encodeURIComponent(nodeId)}/allocations`;
       const { text } = await connection.call({ path, tried, right }, signal);
-      return parse(z.array(allocationWire), text, tried).map(allocationFrom);
+      return parseAnswer(z.array(allocationWire), text, tried).map(allocationFrom);
     },
     async jobAllocations(job, namespace, signal) {
       const tried = `list the allocations of the job "${job}"`;
@@ -172,14 +172,14 @@ export function openNomad(options: NomadOptions): Nomad {
       const path = `/job/${encodeURIComponent(job)}/allocations`;
       const query = namespace === undefined ? {} : { namespace };
       const { text } = await connection.call({ path, query, tried, right }, signal);
-      return parse(z.array(allocationWire), text, tried).map(allocationFrom);
+      return parseAnswer(z.array(allocationWire), text, tried).map(allocationFrom);
     },
     async allocation(id, signal) {
       const tried = `read the allocation ${id}`;
       const right = 'namespace "*" { capabilities = ["read-job"] }';
       const path = `/allocation/${encodeURIComponent(id)}`;
       const { status, text } = await connection.call({ path, tried, right }, signal, [404]);
-      return status === 404 ? undefined : allocationFrom(parse(allocationWire, text, tried));
+      return status === 404 ? undefined : allocationFrom(parseAnswer(allocationWire, text, tried));
     },
     async restartTask(ref, signal) {
       await connection.call(
@@ -309,24 +309,4 @@ function allocationFrom(wire: z.output<typeof allocationWire>): NomadAllocation 
     desiredStatus: wire.DesiredStatus,
     tasks: new Map(Object.entries(wire.TaskStates ?? {}).map(([name, { State }]) => [name, State])),
   };
-}
-
-function parse<T>(schema: z.ZodType<T>, body: string, tried: string): T {
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch (error) {
-    throw notNomad(tried, error);
-  }
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) throw notNomad(tried, parsed.error);
-  return parsed.data;
-}
-
-function notNomad(tried: string, cause: unknown): ApiError {
-  return new ApiError(tried, "an answer that is not Nomad's", {
-    failure: "unavailable",
-    cause,
-    hint: "Set NOMAD_ADDR to Nomad's HTTP address; another program may answer at this one.",
-  });
 }

@@ -6,6 +6,7 @@ import { serviceStatus, type ServiceStatus } from "../../engine/status/status.ts
 import type { Call } from "../call.ts";
 import { processEnv, readConfig, type Config } from "../config.ts";
 import { openConsul } from "../connect.ts";
+import { complete, notComplete, ONCE_MS } from "../dev/complete.ts";
 import { prepareDemo, type Demo } from "../dev/demo.ts";
 import { claimConsul } from "../dev/foreign.ts";
 import { invitation } from "../dev/invitation.ts";
@@ -23,8 +24,6 @@ import type { Terminal } from "../terminal.ts";
 /** The last is what a terminal sends when it is closed. */
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 const LOOK_EVERY_MS = 200;
-/** How long the first sync may take with `--once`. */
-const ONCE_MS = 30_000;
 /** After this the servers go, whatever the operator still does. */
 const STOP_MS = 1_500;
 
@@ -257,49 +256,6 @@ async function watchUntil(
 async function readStatuses(url: string): Promise<readonly ServiceStatus[]> {
   const answer = await fetch(`${url}/v1/services`, { signal: AbortSignal.timeout(5_000) });
   return serviceStatus.array().parse(await answer.json());
-}
-
-/** Each has a condition of its own, also where a sample wishes nothing of it. */
-const KINDS = ["Monitors", "SLOs", "Dashboards", "Downtimes", "MetricTags", "Catalog"];
-
-/** Every sample stands, and the one with a mistake has been told so. */
-function complete(
-  statuses: readonly ServiceStatus[],
-  { services, broken }: Samples,
-  { agent }: Pick<World, "agent">,
-): boolean {
-  const conditionsOf = (service: string): ServiceStatus["conditions"] =>
-    statuses.filter((status) => status.service === service).flatMap(({ conditions }) => conditions);
-  // An Agent of the person's own doesn't read that folder.
-  const needed = [
-    "Accepted",
-    "ConfigWritten",
-    ...KINDS.map((kind) => `${kind}Synced`),
-    ...(agent === undefined ? [] : ["AgentLoaded"]),
-  ];
-  const isWell = (service: string): boolean => {
-    const conditions = conditionsOf(service);
-    return (
-      needed.every((type) => conditions.some((one) => one.type === type && one.status === "True")) &&
-      conditions.every(({ type, status }) => !type.endsWith("Synced") || status === "True")
-    );
-  };
-  return (
-    services.every(isWell) &&
-    conditionsOf(broken).some(({ type, status }) => type === "Accepted" && status === "False")
-  );
-}
-
-function notComplete(statuses: readonly ServiceStatus[], { services }: Samples): string {
-  const open = statuses
-    .filter(({ service }) => services.includes(service))
-    .flatMap(({ service, conditions }) =>
-      conditions
-        .filter(({ status }) => status !== "True")
-        .map(({ type, reason, message }) => `  ${service}: ${type}: ${reason}. ${message}`),
-    );
-  const seconds = ONCE_MS / 1_000;
-  return [`the first sync was not complete within ${seconds} s`, ...open].join("\n");
 }
 
 /** Stops the operator and waits for it, but not for long. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
-import { notNomad, type NomadService } from "../../clients/nomad-services.ts";
+import { notNomad } from "../../clients/nomad-answer.ts";
+import { type NomadService } from "../../clients/nomad-services.ts";
 import type { Catalog, Instances, RawInstance } from "./catalog.ts";
 
 /** Which of Nomad's namespaces count: all, or those that are named. */

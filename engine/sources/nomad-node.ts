@@ -1,8 +1,8 @@
 import type { BlockingAnswer } from "../../clients/blocking-read.ts";
 import type { ApiError } from "../../clients/errors.ts";
+import { notNomad } from "../../clients/nomad-answer.ts";
 import {
   nodeAllocationsRequest,
-  notNomad,
   type NomadService,
   type NomadServices,
 } from "../../clients/nomad-services.ts";
