@@ -64,6 +64,7 @@ function checkShape(evaluator: EvaluatorLayer, refuse: Refuse): readonly Problem
       problems.push(
         refuse(field, "InvalidValue", `${field} means something with the provider ${needed} only`),
       );
+  problems.push(...checkPlaceholders(evaluator, refuse));
   // Of a schema of one's own nobody else knows what it answers.
   if (prompt !== undefined && outputSchema === undefined && evaluator.parsing !== "keyword_search")
     missing("outputSchema", "an outputSchema beside its prompt, or parsing: keyword_search");
@@ -77,4 +78,34 @@ function checkShape(evaluator: EvaluatorLayer, refuse: Refuse): readonly Problem
     problems.push(refuse("passes", "InvalidValue", message));
   }
   return problems;
+}
+
+const ONE_SPAN = /\{\{\s*(span_input|span_output)\s*\}\}/;
+
+/**
+ * What Datadog fills in where: nothing in a system prompt, and input and output of a span only where single spans are judged.
+ *
+ * @see https://docs.datadoghq.com/llm_observability/evaluations/custom_llm_as_a_judge_evaluations/trace_level_evaluations/
+ */
+function checkPlaceholders(
+  { template, prompt = [], scope = "span" }: EvaluatorLayer,
+  refuse: Refuse,
+): readonly Problem[] {
+  const many = scope === "trace" ? "{{spans}} or {{spans[0].meta.input.value}}" : "{{traces}}";
+  if (template !== undefined && scope !== "span") {
+    const message = `${template} judges single spans; for scope: ${scope} write a prompt with ${many}`;
+    return [refuse("template", "InvalidValue", message)];
+  }
+  return prompt.flatMap(({ role, content }, at) => {
+    const field = `prompt[${at}].content`;
+    if (role === "system" && /\{\{.*\}\}/s.test(content)) {
+      const message =
+        "Datadog fills in nothing in a system prompt; put {{…}} into a message of the role user";
+      return [refuse(field, "InvalidValue", message)];
+    }
+    const [, name] = (scope === "span" ? null : ONE_SPAN.exec(content)) ?? [];
+    if (name === undefined) return [];
+    const message = `{{${name}}} is there for scope: span only; for scope: ${scope} use ${many}`;
+    return [refuse(field, "InvalidValue", message)];
+  });
 }

@@ -15,6 +15,7 @@ const PROMPT = "prompt: [{role: user, content: '{{span_output}}'}], outputSchema
 test.for([
   `{a: {template: hallucination, ${JUDGE}}}`,
   `{a-b_c: {${PROMPT}, ${JUDGE}}}`,
+  `{a: {prompt: [{role: user, content: '{{spans}}'}], outputSchema: {type: object}, scope: trace, ${JUDGE}}}`,
   `{a: {prompt: [{role: user, content: x}], parsing: keyword_search, passes: {values: [good]}, ${JUDGE}}}`,
   `{a: {template: toxicity, provider: amazon-bedrock, model: m, bedrock: {region: eu-west-1}}}`,
 ])("%s is accepted", (evaluators) => {
@@ -40,6 +41,17 @@ test.for([
   [`{a: {template: toxicity, passes: {when: true, min: 1}, ${JUDGE}}}`, "evaluators.a.passes", /one of them/],
   [`{a: {template: toxicity, samplingPercentage: 0, ${JUDGE}}}`, "evaluators.a.samplingPercentage", /0/],
   [`{a: {template: toxicity, filter: "x:\${team}\${nobody}", ${JUDGE}}}`, "evaluators.a.filter", /nobody/],
+  [
+    `{a: {template: toxicity, scope: trace, ${JUDGE}}}`,
+    "evaluators.a.template",
+    /write a prompt with \{\{spans\}\}/,
+  ],
+  [`{a: {${PROMPT}, scope: session, ${JUDGE}}}`, "evaluators.a.prompt[0].content", /use \{\{traces\}\}/],
+  [
+    `{a: {prompt: [{role: system, content: 'x {{span_input}}'}, {role: user, content: x}], outputSchema: {type: object}, ${JUDGE}}}`,
+    "evaluators.a.prompt[0].content",
+    /a message of the role user/,
+  ],
   [`{a--b: {template: toxicity, ${JUDGE}}}`, undefined, /single dashes/],
 ] as const)("%s is refused", ([evaluators, path, message]) => {
   const resolution = read(evaluators);

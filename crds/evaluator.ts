@@ -19,7 +19,8 @@ const text = z.string().min(1).max(200);
 const message = z.strictObject({
   role: z.enum(["system", "user", "assistant"]).meta({ description: "Who says it." }),
   content: z.string().min(1).max(50_000).meta({
-    description: "What is said. Datadog fills in {{span_input}}, {{span_output}} and the like.",
+    description:
+      "What is said. In messages of the role user Datadog fills in {{span_input}}, {{span_output}} and other fields of the span, with scope trace {{spans}}, with scope session {{traces}}.",
   }),
 });
 
@@ -44,7 +45,7 @@ export const evaluatorLayer = z
       }),
     outputSchema: z.record(z.string(), z.unknown()).meta({
       description:
-        "JSON schema of what the judge answers; Datadog reads boolean_eval, score_eval or categorical_eval of it.",
+        "JSON schema of what the judge answers; Datadog reads boolean_eval, score_eval or categorical_eval of it. The name that OpenAI wants around it is added.",
     }),
     parsing: z.enum(["structured_output", "json", "keyword_search"]).meta({
       description: "How the answer is read.",

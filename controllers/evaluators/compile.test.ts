@@ -77,6 +77,21 @@ evaluators:
   });
 });
 
+test.for([
+  ["openai", "boolean_eval", { type: "boolean" }],
+  ["azure-openai", "categorical_eval", { type: "string" }],
+  ["openai", "evaluation", { type: "string" }],
+] as const)("for %s a schema stands below the name %s", ([provider, name, answer]) => {
+  const schema = { type: "object", properties: { [name === "evaluation" ? "other" : name]: answer } };
+  const judge = { provider, model: "m", prompt: [{ role: "user", content: "x" }] };
+  const schemaOf = (outputSchema: object): unknown =>
+    compiled(JSON.stringify({ evaluators: { a: { ...judge, outputSchema } } })).objects.get("support/a")!.body
+      .llm_judge_config["output_schema"];
+
+  expect(schemaOf(schema)).toEqual({ name, strict: true, schema });
+  expect(schemaOf({ name: "mine", schema })).toEqual({ name: "mine", schema });
+});
+
 test("a template brings prompt, output and what passes, of which the wish may replace the last two", () => {
   const { objects } = compiled(
     `evaluators: {made-up: {template: hallucination, ${JUDGE}}, rude: {template: toxicity, passes: {when: true}, ${JUDGE}}}`,
@@ -88,7 +103,7 @@ test("a template brings prompt, output and what passes, of which the wish may re
       { role: "system" },
       { role: "user", content: expect.stringContaining("{{span_output}}") as string },
     ],
-    output_schema: { required: ["boolean_eval", "reasoning"] },
+    output_schema: { name: "boolean_eval", schema: { required: ["boolean_eval", "reasoning"] } },
     assessment_criteria: { pass_when: false },
     inference_params: {},
   });

@@ -6,6 +6,7 @@ import type { Wish } from "../../crds/resolve.ts";
 import { compileEach, remember, type Compiled } from "../../engine/plan/compile.ts";
 import type { Desired } from "../../engine/plan/plan.ts";
 import type { Snapshot } from "../../engine/sources/snapshot.ts";
+import { isObject } from "../monitors/canonical.ts";
 import { serviceVariables } from "../scope.ts";
 import { canonicalDesired, type EvaluatorBody } from "./canonical.ts";
 import { evaluatorNameOf } from "./mark.ts";
@@ -62,7 +63,7 @@ function bodyOf(evaluator: EvaluatorLayer, { name, service, variables }: Place):
     },
     llm_judge_config: {
       prompt_template: evaluator.prompt ?? template?.prompt,
-      output_schema: evaluator.outputSchema ?? template?.outputSchema,
+      output_schema: schemaFor(evaluator.provider, evaluator.outputSchema ?? template?.outputSchema),
       parsing_type: evaluator.parsing ?? "structured_output",
       assessment_criteria: {
         pass_when: "when" in passes ? passes.when : undefined,
@@ -80,4 +81,22 @@ function bodyOf(evaluator: EvaluatorLayer, { name, service, variables }: Place):
       },
     },
   });
+}
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** What Datadog reads of an answer, each for another kind of it. */
+const ANSWERS = ["boolean_eval", "score_eval", "categorical_eval"];
+
+/**
+ * OpenAI takes a schema with a name around it, others the schema alone. One that has the name already stays as it is.
+ *
+ * @see https://github.com/DataDog/dd-trace-py (ddtrace/llmobs/_evaluators/llm_judge.py, _format_schema_for_provider)
+ */
+function schemaFor(provider: EvaluatorLayer["provider"], schema: Schema | undefined): Schema | undefined {
+  if (provider !== "openai" && provider !== "azure-openai") return schema;
+  if (schema === undefined || isObject(schema["schema"])) return schema;
+  const { properties } = schema;
+  const answer = ANSWERS.find((name) => isObject(properties) && Object.hasOwn(properties, name));
+  return { name: answer ?? "evaluation", strict: true, schema };
 }
