@@ -9,6 +9,9 @@ import { SETTINGS, type Setting } from "../../cmd/settings.ts";
 import { NO_NOMAD, nomadBinary } from "../servers/nomad.ts";
 
 const FOLDER = new URL("../../deploy/nomad/", import.meta.url);
+const EXAMPLES = ["langgraph-typescript", "langgraph-python"].map(
+  (example) => `../examples/${example}/support.nomad.hcl`,
+);
 const JOBS = readdirSync(FOLDER).filter((file) => file.endsWith(".nomad.hcl"));
 const textOf = (job: string): string => readFileSync(new URL(job, FOLDER), "utf8");
 /** Which drivers a job may be run with, as its own variable has it. */
@@ -74,6 +77,30 @@ describe.skipIf(absent)(
       },
     );
 
+    test.for(EXAMPLES)(
+      "%s is written as Nomad writes it, and takes the environment and the preload",
+      async (job) => {
+        await promisify(execFile)(nomadBinary()!, ["fmt", "-check", fileURLToPath(new URL(job, FOLDER))]);
+        const [group] = await groupsOf(
+          job,
+          undefined,
+          "preload=https://x.example/p.tar.gz",
+          "preload_checksum=sha256:aa",
+        );
+
+        expect(group.Services).toMatchObject([{ Name: "support", Tags: ["dd-observe"] }]);
+        expect(group.Tasks).toMatchObject([
+          {
+            Driver: "docker",
+            Artifacts: [{ RelativeDest: "local/dd-observe", GetterOptions: { checksum: "sha256:aa" } }],
+            Templates: [
+              { Envvars: true, EmbeddedTmpl: expect.stringContaining("dd-observe/env/support") as string },
+            ],
+          },
+        ]);
+      },
+    );
+
     test.for(["docker", "exec", "raw_exec"])("the controller with %s is no root", async (driver) => {
       const [group] = await groupsOf("controller.nomad.hcl", driver);
 
@@ -125,6 +152,7 @@ interface Task {
   readonly Identities: readonly unknown[] | null;
   /** For Nomad. */
   readonly Identity: unknown;
+  readonly Artifacts: readonly unknown[] | null;
   readonly Templates: readonly unknown[] | null;
   readonly Vault: unknown;
 }
@@ -138,10 +166,13 @@ interface Group {
 /** What Nomad makes of a job's file; no agent is asked. */
 async function groupsOf(
   job: string,
-  driver: string,
+  driver: string | undefined,
   ...variables: readonly string[]
 ): Promise<readonly [Group, ...Group[]]> {
-  const args = [`driver=${driver}`, ...variables].flatMap((variable) => ["-var", variable]);
+  const args = [...(driver === undefined ? [] : [`driver=${driver}`]), ...variables].flatMap((variable) => [
+    "-var",
+    variable,
+  ]);
   const file = fileURLToPath(new URL(job, FOLDER));
   const { stdout } = await promisify(execFile)(nomadBinary()!, ["job", "run", "-output", ...args, file], {
     env: { PATH: process.env["PATH"] },
