@@ -29,10 +29,14 @@ export interface ConfigurationsOptions {
 const DELETE_LAG_MS = 600_000;
 /** How often a metric is asked after that can't be configured. */
 const ASK_AGAIN_MS = 3_600_000;
+/** The same of one that nobody has sent yet: a new application's monitors wait for its percentiles. */
+const NOT_SENT_AGAIN_MS = 300_000;
 /** A request that nobody answered has taken effect by then, or never does. */
 const UNDER_WAY_MS = 120_000;
 /** By so much Datadog's clock may be behind ours. */
 const CLOCK_SKEW_MS = 60_000;
+
+const NOT_SENT = "nobody has sent it yet";
 
 /** Whether a metric that only queries ask about can be configured. */
 interface Prospect {
@@ -172,7 +176,7 @@ export class Configurations {
     }
   }
 
-  /** Asks once an hour whether the metrics that only queries name are there, and are custom distributions. */
+  /** Asks again and again whether the metrics that only queries name are there, and are custom distributions. */
   async #askAfterProspects(options: CallOptions): Promise<void> {
     const { wished, memory } = this.#options;
     const now = this.#now();
@@ -183,7 +187,8 @@ export class Configurations {
       const known = this.#prospects.get(metric);
       if (this.#shown.has(metric) || (known !== undefined && known.untilMs > now)) continue;
       const hindrance = await this.#hindranceOf(metric, options);
-      this.#prospects.set(metric, { isFit: hindrance === undefined, untilMs: now + ASK_AGAIN_MS });
+      const againMs = hindrance === NOT_SENT ? NOT_SENT_AGAIN_MS : ASK_AGAIN_MS;
+      this.#prospects.set(metric, { isFit: hindrance === undefined, untilMs: now + againMs });
       if (hindrance !== undefined)
         this.#options.log?.info(
           { key: metricKey(metric), reason: hindrance },
@@ -200,7 +205,7 @@ export class Configurations {
       if (integration !== undefined) return `it is a metric of the integration ${integration}`;
       return type === undefined || type === "distribution" ? undefined : `it is a ${type}`;
     } catch (error) {
-      if (error instanceof ApiError && error.failure === "notFound") return "nobody has sent it yet";
+      if (error instanceof ApiError && error.failure === "notFound") return NOT_SENT;
       throw error;
     }
   }

@@ -326,16 +326,37 @@ describe("a metric that can't be configured", () => {
     expect(api.log.filter(({ path }) => path === `/api/v1/metrics/${METRIC}`)).toHaveLength(1);
   });
 
-  test("is asked after again an hour later", async () => {
+  test("is asked after again five minutes later where nobody had sent it", async () => {
     const { api, pass, advance } = await startWorld();
     api.metrics.delete(METRIC);
     await pass(derived());
     api.metrics.set(METRIC, []);
     api.metricTypes.set(METRIC, "distribution");
 
-    advance(3_600_001);
+    advance(299_999);
+    await pass(derived());
+    const writesBefore = api.writes;
+    advance(2);
     await pass(derived());
 
+    expect(writesBefore).toBe(0);
+    expect(attributesOf(api)).toMatchObject({ include_percentiles: true });
+  });
+
+  test("is asked after again an hour later where it could not be configured", async () => {
+    const { api, pass, advance } = await startWorld();
+    api.integrationMetrics.add(METRIC);
+    await pass(derived());
+    api.integrationMetrics.delete(METRIC);
+    api.metricTypes.set(METRIC, "distribution");
+
+    advance(3_599_999);
+    await pass(derived());
+    const writesBefore = api.writes;
+    advance(2);
+    await pass(derived());
+
+    expect(writesBefore).toBe(0);
     expect(attributesOf(api)).toMatchObject({ include_percentiles: true });
   });
 });
