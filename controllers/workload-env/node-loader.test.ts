@@ -134,6 +134,35 @@ test("another version than the pinned one is not loaded", () => {
   expect(run({ ...TRACER, ...PRELOAD }, { version: "0.0.0" }).lines).toEqual(["tracer", "preload", "app"]);
 });
 
+test.for<[what: string, files: Readonly<Record<string, string>>, version: string | undefined, why: RegExp]>([
+  [
+    "has another version",
+    { ...TRACER, ...PRELOAD },
+    "5.132.0",
+    /^dd-observe: dd-trace 5\.132\.0 was not found\n$/,
+  ],
+  ["is nowhere", PRELOAD, undefined, /^dd-observe: dd-trace was not found\n$/],
+  [
+    "is broken",
+    { ...TRACER, ...broken("throw new Error('why');"), ...PRELOAD },
+    undefined,
+    /^dd-observe: Error: why\n$/,
+  ],
+])("why a tracer is not loaded is said where it is asked for: it %s", ([, files, version, why]) => {
+  const env = (folder: string, isAsked: string) => ({
+    DD_OBSERVE_PRELOAD: join(folder, "preload"),
+    DD_OBSERVE_DEBUG: isAsked,
+  });
+  const pinned = version === undefined ? {} : { version };
+
+  const told = run(files, { ...pinned, env: (folder) => env(folder, "true") });
+  const untold = run(files, { ...pinned, env: (folder) => env(folder, "false") });
+
+  expect(told).toMatchObject({ status: 0, lines: ["preload", "app"] });
+  expect(told.stderr).toMatch(why);
+  expect(untold).toEqual({ status: 0, lines: ["preload", "app"], stderr: "" });
+});
+
 test("what a program ends with stays", () => {
   expect(run({ "app.mjs": "process.exit(7);" }).status).toBe(7);
 });

@@ -12,7 +12,8 @@ const TRACERS: Readonly<Record<Instrumentation["profile"], string | undefined>> 
  * program runs as it would without: `--import` of a module that isn't there would end it with an error.
  *
  * The tracer comes first: dd-trace patches what is loaded after it. It is looked for from the working directory, from
- * the program's own folder and from the folder of the preload. A pinned version is taken there and no other.
+ * the program's own folder and from the folder of the preload. A pinned version is taken there and no other. Nothing is
+ * said of what is missing, unless DD_OBSERVE_DEBUG is true.
  */
 export function nodeLoader({ profile, tracer }: Pick<Instrumentation, "profile" | "tracer">): string {
   const module = TRACERS[profile];
@@ -21,7 +22,8 @@ export function nodeLoader({ profile, tracer }: Pick<Instrumentation, "profile" 
     'import{createRequire}from"node:module";',
     'import{pathToFileURL}from"node:url";',
     'const home=process.env.DD_OBSERVE_PRELOAD||process.env.NOMAD_TASK_DIR+"/dd-observe";',
-    "const load=async(find)=>{try{await import(pathToFileURL(find()))}catch{}};",
+    'const say=(why)=>{if(process.env.DD_OBSERVE_DEBUG==="true")console.error("dd-observe: "+why)};',
+    "const load=async(find)=>{try{await import(pathToFileURL(find()))}catch(error){say(error)}};",
     module === undefined ? "" : loadTracer(module, pinned),
     'await load(()=>home+"/node/register.mjs");',
   ].join("");
@@ -36,9 +38,10 @@ function loadTracer(module: string, version: string | undefined): string {
     version === undefined
       ? ""
       : `if(from(${JSON.stringify(`${name}/package.json`)}).version!==${JSON.stringify(version)})continue;`;
+  const missing = `${name}${version === undefined ? "" : ` ${version}`} was not found`;
   return (
-    'for(const place of[process.cwd()+"/",process.argv[1]||"/",home+"/"]){let file;' +
+    'let found;for(const place of[process.cwd()+"/",process.argv[1]||"/",home+"/"]){let file;' +
     `try{const from=createRequire(place);file=from.resolve(${JSON.stringify(module)});${fits}}catch{continue}` +
-    "await load(()=>file);break}"
+    `found=true;await load(()=>file);break}if(!found)say(${JSON.stringify(missing)});`
   );
 }
