@@ -9,6 +9,7 @@ import type { Pack } from "../../crds/pack.ts";
 import { composed, wireOf } from "../builders/composed.ts";
 import { observed, PACKS } from "../builders/observed.ts";
 import { valuesOf } from "../builders/option-values.ts";
+import { stating } from "../builders/pack-options.ts";
 import { hasStrictDouble, strictDouble, type DatadogDouble } from "./datadog-double.ts";
 
 /** A document for each value that each option may take, with every monitor that the pack has by then. */
@@ -17,8 +18,11 @@ function documentsOf({ name, options, monitors }: Pack): readonly string[] {
     valuesOf(definition).map((value) => ({ [option]: value })),
   );
   const all = Object.fromEntries(Object.keys(monitors).map((monitor) => [monitor, true]));
-  return [{}, ...states].map((agent) =>
-    stringify({ pack: name, env: "production", agent, monitors: all }, { aliasDuplicateObjects: false }),
+  return [{}, ...states].map((values) =>
+    stringify(
+      { pack: name, env: "production", ...stating({ options }, values), monitors: all },
+      { aliasDuplicateObjects: false },
+    ),
   );
 }
 
