@@ -1,4 +1,5 @@
 import { textSet } from "../datadog/texts.ts";
+import { withoutEmpty } from "../datadog/without-empty.ts";
 import { isObject, type Json } from "../monitors/canonical.ts";
 
 /**
@@ -71,21 +72,4 @@ function withSets(value: unknown, names: readonly string[]): unknown {
   if (!isObject(value)) return value;
   const sets = names.filter((name) => Array.isArray(value[name]));
   return { ...value, ...Object.fromEntries(sets.map((name) => [name, textSet(value[name])])) };
-}
-
-/**
- * What is left without nulls, empty texts, lists and objects: Datadog drops some of them, and
- * fills in empty texts where fields are missing (recorded).
- */
-function withoutEmpty(value: unknown): unknown {
-  if (value === null || value === "") return undefined;
-  if (Array.isArray(value)) {
-    const items = value.map(withoutEmpty).filter((item) => item !== undefined);
-    return items.length === 0 ? undefined : items;
-  }
-  if (!isObject(value)) return value;
-  const fields = Object.entries(value)
-    .map(([name, field]) => [name, withoutEmpty(field)] as const)
-    .filter(([, field]) => field !== undefined);
-  return fields.length === 0 ? undefined : Object.fromEntries(fields);
 }

@@ -1,3 +1,4 @@
+import { withoutEmpty } from "../datadog/without-empty.ts";
 import { isObject, type Json } from "../monitors/canonical.ts";
 
 /**
@@ -78,27 +79,14 @@ function without(record: Json, names: readonly string[]): Json {
   return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
 }
 
-const SCHEMA = "output_schema";
+/** In a JSON schema what is empty has a meaning: it takes anything. */
+const WHOLE: ReadonlySet<string> = new Set(["output_schema"]);
 
 function recordOf(value: unknown): Json {
   return isObject(value) ? value : {};
 }
 
 function filled(value: unknown): Json {
-  const left = withoutEmpty(value);
+  const left = withoutEmpty(value, WHOLE);
   return isObject(left) ? left : {};
-}
-
-function withoutEmpty(value: unknown): unknown {
-  if (value === null || value === "") return undefined;
-  if (Array.isArray(value)) {
-    const items = value.map(withoutEmpty).filter((item) => item !== undefined);
-    return items.length === 0 ? undefined : items;
-  }
-  if (!isObject(value)) return value;
-  const fields = Object.entries(value)
-    // In a JSON schema what is empty has a meaning: it takes anything.
-    .map(([name, field]) => [name, name === SCHEMA && isObject(field) ? field : withoutEmpty(field)] as const)
-    .filter(([, field]) => field !== undefined);
-  return fields.length === 0 ? undefined : Object.fromEntries(fields);
 }
